@@ -1,13 +1,13 @@
 // Package lease gives work that one process at a time should do to one of the processes that share a store.
 //
-// A lease is a record with its holder, a term and a count. The holder raises the count each Beat. Who waits for the
-// lease watches the count: it takes the lease once the count has stood still for Expiry by its own clock, and begins a new
-// term. No two clocks are compared, and a process that is alone takes over a lease of a dead one after Expiry.
+// A lease is a record with its holder, a term and a count. The holder raises the count each Beat. A process that waits
+// watches the count. It takes the lease when the count has not changed for Expiry by its own clock, and begins a new
+// term. No two clocks are compared, and a process that is alone takes over the lease of a dead one after Expiry.
 //
 // A holder that was stopped, or cut off from the store, does not know that its term is over. So the context of its
-// work carries the lease, and a store that went through Fence looks in each transaction of such a context whether the
-// term goes on. If not, the transaction fails with ErrLost: such a holder writes nothing, and reads nothing to act upon. What
-// it was doing outside of the store at that moment (a mail, a line of a log) can happen twice, as after a crash.
+// work carries the term, and a store that went through Fence checks the term in each transaction of such a context. If
+// it is over, the transaction fails with ErrLost: the old holder writes nothing, and reads nothing to act upon. What it
+// was doing outside of the store at that moment (an email, a line of a log) can happen twice, as after a crash.
 //
 // # In the store
 //
@@ -31,7 +31,7 @@ const (
 	Expiry = 5 * time.Second
 )
 
-// ErrLost says that another process has the lease by now. Nothing was written.
+// ErrLost says that another process has the lease now. Nothing was written.
 var ErrLost = errors.New("lease: another process has taken over this work")
 
 // record is a lease in the store.
@@ -50,12 +50,12 @@ type Lease struct {
 	Logger *slog.Logger  // discards where nil
 }
 
-// held is a lease that this process has, or had.
-type held struct {
+// term is the time in which this process has a lease, or had it.
+type term struct {
 	store  kv.Store
 	key    string
 	holder string
-	term   uint64
+	number uint64
 }
 
 // Run does work while this process has the lease, until ctx ends. The context of work ends when the
@@ -76,26 +76,26 @@ func (l Lease) Run(ctx context.Context, work func(context.Context)) {
 		h, err := l.wait(ctx, me)
 		if err != nil {
 			if ctx.Err() == nil {
-				l.Logger.WarnContext(ctx, "whose turn it is for some work is not known at present", "work", l.Name, "error", err)
+				l.Logger.WarnContext(ctx, "it is not known which process has the lease for some work", "work", l.Name, "error", err)
 				pause(ctx, l.Beat)
 			}
 			continue
 		}
-		l.Logger.DebugContext(ctx, "this process does some work for all", "work", l.Name, "term", h.term)
+		l.Logger.DebugContext(ctx, "this process has the lease for some work", "work", l.Name, "term", h.number)
 		l.hold(ctx, h, work)
 		if ctx.Err() == nil {
-			l.Logger.WarnContext(ctx, "another process has taken over some work, because this one was not heard of", "work", l.Name)
+			l.Logger.WarnContext(ctx, "another process took over some work, because this one did not renew its lease in time", "work", l.Name)
 		}
 	}
 }
 
 // hold works and beats until ctx ends or the lease is lost.
-func (l Lease) hold(ctx context.Context, h *held, work func(context.Context)) {
+func (l Lease) hold(ctx context.Context, h *term, work func(context.Context)) {
 	working, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		work(context.WithValue(working, heldKey{}, h))
+		work(context.WithValue(working, termKey{}, h))
 	}()
 	last := time.Now()
 	for lost := false; !lost && ctx.Err() == nil; {
@@ -111,7 +111,7 @@ func (l Lease) hold(ctx context.Context, h *held, work func(context.Context)) {
 			last = time.Now()
 		case errors.Is(err, ErrLost):
 			lost = true
-		default: // the store is away: who can reach it takes over meanwhile
+		default: // the store is away: a process that can reach it takes over
 			lost = time.Since(last) > l.Expiry
 		}
 	}
@@ -121,15 +121,15 @@ func (l Lease) hold(ctx context.Context, h *held, work func(context.Context)) {
 	defer stop()
 	err := h.release(late)
 	if err != nil && !errors.Is(err, ErrLost) {
-		l.Logger.WarnContext(ctx, "some work is left to another process only after a while", "work", l.Name, "error", err)
+		l.Logger.WarnContext(ctx, "the lease for some work could not be given back, so another process takes over only when it expires", "work", l.Name, "error", err)
 	}
 }
 
 // wait returns once this process has the lease.
-func (l Lease) wait(ctx context.Context, me string) (*held, error) {
+func (l Lease) wait(ctx context.Context, me string) (*term, error) {
 	key := "lease/" + l.Name
 	var seen record
-	var since time.Time // when seen began to stand still
+	var since time.Time // when seen last changed
 	for first := true; ; first = false {
 		version, err := l.Store.Watch(ctx, 0)
 		if err != nil {
@@ -155,8 +155,8 @@ func (l Lease) wait(ctx context.Context, me string) (*held, error) {
 	}
 }
 
-// look waits for a commit after version, or until left is over, and then for a moment: the holder's beats need
-// not be seen one by one.
+// look waits for a commit after version, or until left is over, and then for a moment, because it need not see each
+// beat of the holder.
 func (l Lease) look(ctx context.Context, version uint64, left time.Duration) error {
 	bounded, stop := context.WithTimeout(ctx, left)
 	defer stop()
@@ -168,16 +168,16 @@ func (l Lease) look(ctx context.Context, version uint64, left time.Duration) err
 	return err
 }
 
-// take takes the lease if it is as it was seen; otherwise it returns nil.
-func (l Lease) take(ctx context.Context, key, me string, seen record) (h *held, err error) {
+// take takes the lease if it has not changed since it was seen; otherwise it returns nil.
+func (l Lease) take(ctx context.Context, key, me string, seen record) (h *term, err error) {
 	err = l.Store.Update(ctx, func(tx kv.Tx) error {
 		h = nil
 		now, err := get(tx, key)
 		if err != nil || now != seen {
 			return err
 		}
-		h = &held{store: l.Store, key: key, holder: me, term: seen.Term + 1}
-		return kv.PutJSON(tx, key, record{Holder: me, Term: h.term})
+		h = &term{store: l.Store, key: key, holder: me, number: seen.Term + 1}
+		return kv.PutJSON(tx, key, record{Holder: me, Term: h.number})
 	})
 	if err != nil {
 		return nil, err
@@ -186,25 +186,25 @@ func (l Lease) take(ctx context.Context, key, me string, seen record) (h *held, 
 }
 
 // check returns ErrLost if this process no longer has the lease.
-func (h *held) check(r kv.Reader) error {
+func (h *term) check(r kv.Reader) error {
 	now, err := get(r, h.key)
-	if err == nil && (now.Holder != h.holder || now.Term != h.term) {
+	if err == nil && (now.Holder != h.holder || now.Term != h.number) {
 		err = ErrLost
 	}
 	return err
 }
 
-type heldKey struct{}
+type termKey struct{}
 
-// Fence wraps a store: a transaction whose context is that of a Lease's work, or made from it, fails with ErrLost
-// once this process no longer has that lease. All that the work uses has to use the fenced store.
+// Fence wraps a store. A transaction with the context of a Lease's work, or one made from it, fails with ErrLost when
+// this process no longer has that lease. Everything that the work calls must use the fenced store.
 func Fence(s kv.Store) kv.Store { return fenced{s} }
 
 type fenced struct{ kv.Store }
 
 // View implements kv.Store.
 func (f fenced) View(ctx context.Context, fn func(kv.Reader) error) error {
-	h, _ := ctx.Value(heldKey{}).(*held)
+	h, _ := ctx.Value(termKey{}).(*term)
 	if h == nil {
 		return f.Store.View(ctx, fn)
 	}
@@ -218,7 +218,7 @@ func (f fenced) View(ctx context.Context, fn func(kv.Reader) error) error {
 
 // Update implements kv.Store.
 func (f fenced) Update(ctx context.Context, fn func(kv.Tx) error) error {
-	h, _ := ctx.Value(heldKey{}).(*held)
+	h, _ := ctx.Value(termKey{}).(*term)
 	if h == nil {
 		return f.Store.Update(ctx, fn)
 	}
@@ -230,17 +230,17 @@ func (f fenced) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	})
 }
 
-// beat says that the holder is there.
-func (h *held) beat(ctx context.Context) error {
+// beat shows that the holder is alive.
+func (h *term) beat(ctx context.Context) error {
 	return h.change(ctx, func(r *record) { r.Count++ })
 }
 
 // release gives the lease back.
-func (h *held) release(ctx context.Context) error {
+func (h *term) release(ctx context.Context) error {
 	return h.change(ctx, func(r *record) { r.Holder = "" })
 }
 
-func (h *held) change(ctx context.Context, change func(*record)) error {
+func (h *term) change(ctx context.Context, change func(*record)) error {
 	return h.store.Update(ctx, func(tx kv.Tx) error {
 		if err := h.check(tx); err != nil {
 			return err

@@ -64,8 +64,8 @@ func (s *Service) Unyank(ctx context.Context, p ledger.Principal, project, versi
 	})
 }
 
-// DeleteRelease deletes all files of a release for good. Nobody can upload a file with the name of one again. The project's owners may, and
-// the operator. confirm is the version as somebody typed it, in the spelling of Release; the problem has the field "confirm".
+// DeleteRelease deletes all files of a release for good. Nobody can upload a file with the name of one again. Only the project's owners and
+// the operator may. confirm is the version as somebody typed it, in the spelling of Release; the problem has the field "confirm".
 func (s *Service) DeleteRelease(ctx context.Context, p ledger.Principal, project, version, confirm string) error {
 	return s.decide(ctx, p, project, func(all []Release) (task, error) {
 		r, err := find(all, version)

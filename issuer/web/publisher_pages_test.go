@@ -125,7 +125,7 @@ func TestPublisherForms(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { checkForm(t, ada, c) })
 	}
-	ada.post(to, "issuer", "https://evil.example", "repository", "octo/demo").is(422, "").says("The CI system https://evil.example is not known here.")
+	ada.post(to, "issuer", "https://evil.example", "repository", "octo/demo").is(422, "").says("rind doesn’t know the CI system https://evil.example.")
 	got := ada.post("/account/publishers/new", "name", "next", "issuer", ownCI.URL, "repository", "octo/next", "workflow", "release.yml")
 	one := got.at()
 	ada.get(one).is(200, "").says("registers the project next").says("# .forgejo/workflows/release.yml").says("enable-openid-connect: true")

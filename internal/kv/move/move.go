@@ -1,7 +1,7 @@
 // Package move copies one store into another, empty one, and keeps anybody from using the two as if they were
 // two stores: the source is marked before the first pair is copied, and the target until the last is compared.
 //
-// A copy that was cut short goes on where it stopped. Marks are in the stores themselves, below "store/", and
+// A copy that was cut short continues where it stopped. The marks are in the stores themselves, below "store/", and
 // are not copied.
 package move
 
