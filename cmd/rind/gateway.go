@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -48,20 +47,22 @@ func (gatewayCmd) Help() string {
   password-file = "upstream.password"
   proxy-reads = true
 
-Files named there are relative to the folder of the settings file. Repeat [[index]], each with its own path, for several indexes. At SIGHUP, certificates, keys and secrets are read again.`
+Files named there are relative to the folder of the settings file. Repeat [[index]], each with its own path, for several indexes. At SIGHUP, certificates, keys, secrets and the settings of indexes are read again.`
 }
 
 // gatewayInstance is everything that 'rind gateway' runs, wired.
 type gatewayInstance struct {
-	cfg         config.Gateway
-	log         *slog.Logger
-	follower    *replication.Follower
-	keys        *rootkeys.Store
-	metrics     *metrics.Server
-	reloads     []func(context.Context) error // read secrets again
-	closeLedger func() error
-	handler     http.Handler
-	local       http.Handler // of verify-socket
+	cfg      config.Gateway
+	log      *slog.Logger
+	follower *replication.Follower
+	keys     *rootkeys.Store
+	metrics  *metrics.Server
+	indexes  indexesConfig
+	reloads  []func(context.Context) error  // read secrets again
+	load     func() (config.Gateway, error) // reads the settings again
+	current  config.Gateway                 // what it serves by
+	handler  swapped
+	local    swapped // of verify-socket
 }
 
 // Run serves until ctx ends, which is no error.
@@ -73,13 +74,20 @@ func (c gatewayCmd) Run(ctx context.Context, s streams) (err error) {
 	log := slog.New(cfg.LogHandler(s.err))
 	hangups, release := catchHangups()
 	defer release()
-	g := &gatewayInstance{cfg: cfg, log: log, closeLedger: func() error { return nil }, metrics: metrics.NewServer()}
+	g := &gatewayInstance{cfg: cfg, log: log, metrics: metrics.NewServer()}
+	g.load = func() (config.Gateway, error) { return config.LoadGateway(c.Config) }
 	if err := g.openKeys(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.keys.Close()) }()
-	defer func() { err = errors.Join(err, g.closeLedger()) }()
-	if err := g.openIndexes(ctx); err != nil {
+	defer func() { err = errors.Join(err, g.indexes.closeLedger()) }()
+	g.indexes = indexesConfig{
+		verifier: g.metrics.Verifier(verifier.New(g.follower)), registrar: remoteRegistrar{g.follower}, metrics: g.metrics, log: log, shared: newSharing(),
+		used: func(_ context.Context, grant verifier.Grant, from netip.Addr) {
+			g.follower.Used(grant, from, time.Now())
+		},
+	}
+	if err := g.openIndexes(ctx, cfg); err != nil {
 		return err
 	}
 	local, err := g.listenLocal()
@@ -119,36 +127,44 @@ func (g *gatewayInstance) openKeys() error {
 	return nil
 }
 
-// openIndexes wires the handlers of the indexes.
-func (g *gatewayInstance) openIndexes(ctx context.Context) error {
-	cfg := g.cfg
-	check := g.metrics.Verifier(verifier.New(g.follower))
-	c := indexesConfig{
-		Config: cfg.Config, verifier: check, registrar: remoteRegistrar{g.follower}, metrics: g.metrics, log: g.log,
-		used: func(_ context.Context, grant verifier.Grant, from netip.Addr) {
-			g.follower.Used(grant, from, time.Now())
-		},
-	}
-	if err := c.openLedger(); err != nil {
+// openIndexes wires the handlers of the indexes by the settings, and serves by them from now on. If it fails, nothing changes.
+func (g *gatewayInstance) openIndexes(ctx context.Context, cfg config.Gateway) error {
+	g.indexes.Config = cfg.Config
+	if err := g.indexes.openLedger(); err != nil {
 		return err
 	}
-	g.closeLedger = c.closeLedger
-	served, reloads, err := openIndexes(ctx, c)
+	served, reloads, err := openIndexes(ctx, g.indexes)
 	if err != nil {
 		return err
 	}
-	g.reloads = reloads
 	secret, err := gatewayhttp.OpenSecret(cfg.VerifySecretFile, private.Of(cfg.GroupAccess))
 	if err != nil {
 		return err
 	}
-	g.reloads = append(g.reloads, secret.Reload)
 	server := gatewayhttp.New(gatewayhttp.Config{
 		Indexes: served, PublicURL: cfg.PublicURL, ClientIP: clientip.Trusting(cfg.TrustedProxies).Of, Ready: g.ready, Logger: g.log,
-		Verifier: check, Secret: secret, OnUse: func(grant verifier.Grant, from netip.Addr) { g.follower.Used(grant, from, time.Now()) },
+		Verifier: g.indexes.verifier, Secret: secret, OnUse: func(grant verifier.Grant, from netip.Addr) { g.follower.Used(grant, from, time.Now()) },
 	})
-	g.handler, g.local = g.metrics.Requests(server), g.metrics.Requests(server.Local())
+	g.current, g.reloads = cfg, append(reloads, secret.Reload)
+	g.handler.set(g.metrics.Requests(server))
+	g.local.set(g.metrics.Requests(server.Local()))
 	return nil
+}
+
+// reloadSettings reads the settings again. Without settings that work, it reads the secrets of the present ones again.
+func (g *gatewayInstance) reloadSettings(ctx context.Context) {
+	next, err := g.load()
+	if err == nil {
+		var kept []string
+		next, kept = g.current.Reloaded(next)
+		err = g.openIndexes(ctx, next)
+		sayReloaded(ctx, g.log, kept, err)
+	} else {
+		sayReloaded(ctx, g.log, nil, err)
+	}
+	if err != nil {
+		rereading(g.reloads, g.log)(ctx)
+	}
 }
 
 // listenLocal makes the socket at which programs of this machine ask. It returns nil if none is configured.
@@ -190,7 +206,7 @@ func (g *gatewayInstance) run(ctx context.Context, l, local net.Listener, cert *
 		all = append(all, func(ctx context.Context) { cert.Look(ctx, true) })
 		running.Go(func() { cert.Run(background) })
 	}
-	all = append(all, rereading(g.reloads, g.log)...)
+	all = append(all, g.reloadSettings)
 	running.Go(func() { reload(background, hangups, g.log, all...) })
 	running.Go(func() {
 		if err := g.follower.Run(background); err != nil {
@@ -205,10 +221,10 @@ func (g *gatewayInstance) run(ctx context.Context, l, local net.Listener, cert *
 	defer asking.Wait() // before the background work ends
 	if local != nil {
 		asking.Go(func() {
-			if err := deadline.RunFor(ctx, local, g.local, g.log, deadline.UploadShutdown); err != nil {
+			if err := deadline.RunFor(ctx, local, &g.local, g.log, deadline.UploadShutdown); err != nil {
 				g.log.ErrorContext(background, "programs that ask at verify-socket are no longer answered", "error", err)
 			}
 		})
 	}
-	return deadline.RunFor(ctx, l, g.handler, g.log, deadline.UploadShutdown)
+	return deadline.RunFor(ctx, l, &g.handler, g.log, deadline.UploadShutdown)
 }

@@ -34,6 +34,25 @@ type indexesConfig struct {
 	metrics   *metrics.Server
 	log       *slog.Logger
 	ledger    *ledger.Ledger // of files; nil: no index has rules that need one
+	shared    sharing
+}
+
+// sharing is what the handlers of an index before and after a reload have in common, by the index's name: each file and each
+// project has one upload at a time, also while uploads that began before go on.
+type sharing struct {
+	locks map[string]*upstream.Locks
+	turns map[string]*policy.Turns
+}
+
+func newSharing() sharing {
+	return sharing{map[string]*upstream.Locks{}, map[string]*policy.Turns{}}
+}
+
+func (s sharing) of(index string) (*upstream.Locks, *policy.Turns) {
+	if s.locks[index] == nil {
+		s.locks[index], s.turns[index] = upstream.NewLocks(), policy.NewTurns()
+	}
+	return s.locks[index], s.turns[index]
 }
 
 // ledgerFile is the file in the data folder that remembers what was passed on, for rules.
@@ -41,7 +60,7 @@ const ledgerFile = "ledger.db"
 
 // openLedger opens the ledger if the rules of an index need one.
 func (c *indexesConfig) openLedger() (err error) {
-	if !slices.ContainsFunc(c.Indexes, func(x config.Index) bool { return x.Rules.Counts() }) {
+	if c.ledger != nil || !slices.ContainsFunc(c.Indexes, func(x config.Index) bool { return x.Rules.Counts() }) {
 		return nil
 	}
 	c.ledger, err = ledger.Open(filepath.Join(c.DataDir, ledgerFile), c.GroupAccess)
@@ -72,9 +91,10 @@ func openIndexes(ctx context.Context, c indexesConfig) (served []gatewayhttp.Ind
 }
 
 func (c indexesConfig) open(ctx context.Context, x config.Index) (at gatewayhttp.Index, index *upstream.Upstream, err error) {
+	locks, _ := c.shared.of(x.Name())
 	index, err = upstream.Open(upstream.Config{
 		URL: x.Upstream, SimpleURL: x.Simple, User: x.User, PasswordFile: x.PasswordFile, BearerFile: x.BearerFile, CAFile: x.CAFile,
-		GroupAccess: c.GroupAccess, InsecureHTTP: x.InsecureHTTP, Spool: filepath.Join(c.DataDir, spoolFolder), Logger: c.log, OnAnswer: c.metrics.Index(x.Path),
+		GroupAccess: c.GroupAccess, InsecureHTTP: x.InsecureHTTP, Spool: filepath.Join(c.DataDir, spoolFolder), Logger: c.log, OnAnswer: c.metrics.Index(x.Path), Locks: locks,
 	})
 	if err == nil {
 		err = index.Check(ctx)
@@ -96,7 +116,8 @@ func (c indexesConfig) open(ctx context.Context, x config.Index) (at gatewayhttp
 // uploads returns the upload API in front of a backend, which an index of the settings is.
 func (c indexesConfig) uploads(to gateway.Backend, x config.Index) (_ *gateway.Gateway, err error) {
 	if len(x.Rules) > 0 {
-		p := policy.Config{Backend: to, Rules: x.Rules, Index: x.Name(), Logger: c.log}
+		_, turns := c.shared.of(x.Name())
+		p := policy.Config{Backend: to, Rules: x.Rules, Index: x.Name(), Turns: turns, Logger: c.log}
 		if c.ledger != nil {
 			p.Ledger = c.ledger
 		}
@@ -116,14 +137,13 @@ func (c indexesConfig) uploads(to gateway.Backend, x config.Index) (_ *gateway.G
 	})
 }
 
-// rereading makes a reloadable of each function that reads a secret again.
-func rereading(reads []func(context.Context) error, log *slog.Logger) (all []reloadable) {
-	for _, read := range reads {
-		all = append(all, func(ctx context.Context) {
+// rereading makes a reloadable of functions that read secrets again.
+func rereading(reads []func(context.Context) error, log *slog.Logger) reloadable {
+	return func(ctx context.Context) {
+		for _, read := range reads {
 			if err := read(ctx); err != nil {
 				log.ErrorContext(ctx, "a secret stays as it was", "error", err)
 			}
-		})
+		}
 	}
-	return all
 }

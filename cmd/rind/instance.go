@@ -91,7 +91,7 @@ type instance struct {
 	certificate *certificate.Files // nil: it serves without TLS
 	hangups     <-chan os.Signal   // SIGHUP; nil: nobody catches it
 
-	reloads []func(context.Context) error // read secrets of indexes again
+	indexes reloadedIndexes
 
 	closers []func() error // in the order of opening
 }

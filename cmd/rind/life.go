@@ -81,7 +81,7 @@ func (h *instance) run(ctx context.Context, l net.Listener, out io.Writer) error
 	if err != nil {
 		return err
 	}
-	err = deadline.Run(ctx, l, h.metrics.Requests(h.handler), h.log)
+	err = deadline.RunFor(ctx, l, h.metrics.Requests(h.handler), h.log, deadline.UploadShutdown)
 	return errors.Join(err, overOf(context.Cause(ctx)))
 }
 
@@ -125,7 +125,7 @@ func (h *instance) reload(ctx context.Context) {
 		load := func() ([]byte, error) { return groupAccess{h.cfg.GroupAccess}.loadKey(h.cfg.RootKeysKeyFile) }
 		all = append(all, rekey(h.keys, load, h.rootKeysKey, h.log))
 	}
-	all = append(all, rereading(h.reloads, h.log)...)
+	all = append(all, h.reloadSettings)
 	reload(ctx, h.hangups, h.log, all...)
 }
 

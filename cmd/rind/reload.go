@@ -29,7 +29,7 @@ func reload(ctx context.Context, hangups <-chan os.Signal, log *slog.Logger, all
 			return
 		case <-hangups:
 		}
-		log.InfoContext(ctx, "SIGHUP: certificates and keys are read again; settings are read only at the start")
+		log.InfoContext(ctx, "SIGHUP: certificates, keys and settings are read again")
 		for _, r := range all {
 			r(ctx)
 		}

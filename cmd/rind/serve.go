@@ -61,7 +61,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	h.hangups = hangups
+	h.hangups, h.indexes.load = hangups, c.settings
 	listener, err := h.listen(ctx)
 	if err == nil {
 		defer listener.Close() // once more, where it was served

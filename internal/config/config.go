@@ -61,6 +61,8 @@ type Config struct {
 
 	Issuers []idtoken.Issuer // of ID tokens, beside those built in
 
+	doc map[string]any // what the settings file says, by the names of settings
+
 	publicSet bool // PublicURL was set and does not depend on Listen
 }
 
@@ -119,7 +121,8 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	err = c.setAll(path, flatten("", doc))
+	c.doc = flatten("", doc)
+	err = c.setAll(path, c.doc)
 	c.resolve(filepath.Dir(path))
 	return c, err
 }

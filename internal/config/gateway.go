@@ -54,6 +54,7 @@ func LoadGateway(file string) (Gateway, error) {
 	if err != nil {
 		return g, err
 	}
+	g.doc = doc
 	p := g.set(file, doc)
 	g.resolve(filepath.Dir(file))
 	return g, append(append(p, g.check()...), g.checkFiles()...).err()

@@ -39,6 +39,7 @@ type Config struct {
 	Rules   Rules
 	Ledger  Ledger           // required if the Rules count something
 	Index   string           // name of the index in the ledger: it stays the same, and no other index has it
+	Turns   *Turns           // shared with another Policy of the same index, which this one takes over from; nil: its own
 	Now     func() time.Time // nil: time.Now
 	Logger  *slog.Logger     // nil discards
 }
@@ -46,11 +47,19 @@ type Config struct {
 // Policy is a Backend that checks uploads by the rules before another Backend gets them. Several goroutines may call its
 // methods at once.
 type Policy struct {
-	cfg      Config
-	log      *slog.Logger
+	cfg Config
+	log *slog.Logger
+	*Turns
+}
+
+// Turns let one upload at a time be counted for a file and for a project.
+type Turns struct {
 	names    turns // of files, from the beginning of a count to its end
 	projects turns
 }
+
+// NewTurns returns Turns that nobody holds.
+func NewTurns() *Turns { return &Turns{newTurns(), newTurns()} }
 
 // New returns a Backend that holds uploads to rules. If the Backend behind it is a [gateway.FormReader], so is the one
 // that New returns.
@@ -66,7 +75,10 @@ func New(cfg Config) (gateway.Backend, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	p := &Policy{cfg: cfg, log: cfg.Logger, names: newTurns(), projects: newTurns()}
+	p := &Policy{cfg: cfg, log: cfg.Logger, Turns: cfg.Turns}
+	if p.Turns == nil {
+		p.Turns = NewTurns()
+	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}

@@ -70,6 +70,9 @@ type Config struct {
 	// status (0 without an answer), and the time from the beginning of the request to that of the answer. It is for metrics.
 	OnAnswer func(method string, status int, took time.Duration)
 
+	// Locks are shared with another Upstream of the same index, which this one takes over from; nil: they are its own.
+	Locks *Locks
+
 	Logger *slog.Logger // nil discards
 }
 
@@ -82,7 +85,7 @@ type Upstream struct {
 
 	credential atomic.Pointer[credential]
 	simple     atomic.Pointer[url.URL] // ends with "/"; nil until it was found
-	busy       locks
+	busy       *Locks
 	reached    health
 	asking     chan struct{} // has room for one: the caller that asks the index whether it is up
 }
@@ -91,9 +94,12 @@ var _ gateway.FormReader = (*Upstream)(nil)
 
 // Open checks cfg and reads its files. It makes no connection: see [Upstream.Check].
 func Open(cfg Config) (*Upstream, error) {
-	u := &Upstream{cfg: cfg, log: cfg.Logger, busy: locks{byFile: map[string]*lock{}}, asking: make(chan struct{}, 1)}
+	u := &Upstream{cfg: cfg, log: cfg.Logger, busy: cfg.Locks, asking: make(chan struct{}, 1)}
 	if u.log == nil {
 		u.log = slog.New(slog.DiscardHandler)
+	}
+	if u.busy == nil {
+		u.busy = NewLocks()
 	}
 	var err error
 	u.base, err = parseURL("the upstream's address", cfg.URL, cfg.InsecureHTTP)
@@ -236,8 +242,8 @@ func unavailable(retry time.Duration, err error) error {
 	}
 }
 
-// locks lets one upload at a time work on a file: some indexes may accept both of two uploads at once.
-type locks struct {
+// Locks let one upload at a time work on a file: some indexes may accept both of two uploads at once.
+type Locks struct {
 	mu     sync.Mutex
 	byFile map[string]*lock
 }
@@ -247,8 +253,11 @@ type lock struct {
 	waiting int
 }
 
+// NewLocks returns Locks that nobody holds.
+func NewLocks() *Locks { return &Locks{byFile: map[string]*lock{}} }
+
 // take waits for its turn to use a name, until ctx ends.
-func (l *locks) take(ctx context.Context, name string) (free func(), err error) {
+func (l *Locks) take(ctx context.Context, name string) (free func(), err error) {
 	l.mu.Lock()
 	k := l.byFile[name]
 	if k == nil {
