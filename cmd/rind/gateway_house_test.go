@@ -135,6 +135,27 @@ func postWheel(url, token, project, version string, content []byte) (status, bod
 
 // postFile uploads a file of a project, and returns the status line and the body.
 func postFile(url, token, project, version, name, filetype string, content []byte) (status, body string, err error) {
+	form, kind, err := uploadForm(project, version, name, filetype, content)
+	if err != nil {
+		return "", "", err
+	}
+	r, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(form))
+	if err != nil {
+		return "", "", err
+	}
+	r.Header.Set("Content-Type", kind)
+	r.SetBasicAuth("__token__", token)
+	res, err := gatewayClient.Do(r)
+	if err != nil {
+		return "", "", err
+	}
+	defer res.Body.Close()
+	said, err := io.ReadAll(res.Body)
+	return res.Status, string(said), err
+}
+
+// uploadForm is the form of an upload, and its media type.
+func uploadForm(project, version, name, filetype string, content []byte) (body []byte, kind string, err error) {
 	sum := sha256.Sum256(content)
 	var b bytes.Buffer
 	form := multipart.NewWriter(&b)
@@ -146,25 +167,11 @@ func postFile(url, token, project, version, name, filetype string, content []byt
 	}
 	file, err1 := form.CreateFormFile("content", name)
 	if err := errors.Join(err, err1); err != nil {
-		return "", "", err
+		return nil, "", err
 	}
 	_, err = file.Write(content)
-	if err := errors.Join(err, form.Close()); err != nil {
-		return "", "", err
-	}
-	r, err := http.NewRequest(http.MethodPost, url, &b)
-	if err != nil {
-		return "", "", err
-	}
-	r.Header.Set("Content-Type", form.FormDataContentType())
-	r.SetBasicAuth("__token__", token)
-	res, err := gatewayClient.Do(r)
-	if err != nil {
-		return "", "", err
-	}
-	defer res.Body.Close()
-	said, err := io.ReadAll(res.Body)
-	return res.Status, string(said), err
+	err = errors.Join(err, form.Close())
+	return b.Bytes(), form.FormDataContentType(), err
 }
 
 // gatewayClient keeps no connection to a gateway that is killed.

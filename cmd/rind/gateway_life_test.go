@@ -48,7 +48,7 @@ func TestGatewayLife(t *testing.T) {
 	index.set(func() { index.token = "renewed" })
 	writeFile(t, filepath.Join(dir, "index.token"), 0o600, []byte("renewed\n"))
 	p.Signal(syscall.SIGHUP)
-	p.Says("SIGHUP: certificates and keys are read again", 1)
+	p.Says("the settings were read again", 1)
 	if err := os.Remove(filepath.Join(dir, "index.token")); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func watched(t *testing.T, p *gatewayProcess, g *gatewayIssuer, metricsAt string
 		`rind_checks_total{outcome="allowed"}`, `rind_checks_total{outcome="wrong_project"}`, `rind_checks_total{outcome="malformed_token"}`, `rind_check_seconds_bucket{le="1.6e-05"}`,
 		`rind_upload_seconds_count{status="200"} 1`, `rind_upload_seconds_count{status="403"} 2`, `rind_upload_seconds_count{status="400"} 1`, `rind_upload_seconds_bucket{status="200",le="0.064"}`,
 		`rind_index_seconds_count{method="POST",path="/",status="201"} 1`, `rind_index_seconds_count{method="GET",path="/",status="404"}`,
-		"rind_verifier_age_seconds 0", "rind_verifier_revision 5", "rind_verifier_usable 1", `rind_http_answers_total{class="2xx"}`,
+		"rind_verifier_age_seconds 0", "rind_verifier_revision 6", "rind_verifier_usable 1", `rind_http_answers_total{class="2xx"}`,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("no %q in\n%s", want, metrics)

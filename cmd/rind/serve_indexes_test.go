@@ -179,7 +179,7 @@ func TestServeBeforeOtherIndexes(t *testing.T) {
 	gitea.set(func() { gitea.token = "third" })
 	writeFile(t, filepath.Join(dir, "gitea.token"), 0o600, []byte("third\n"))
 	s.Signal(syscall.SIGHUP)
-	s.Says("SIGHUP: certificates and keys are read again", 1)
+	s.Says("the settings were read again", 1)
 	if err := os.Remove(filepath.Join(dir, "gitea.token")); err != nil {
 		t.Fatal(err)
 	}
