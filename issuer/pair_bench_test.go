@@ -93,7 +93,8 @@ func roomIn(b *testing.B, url string) (size int64) {
 	}
 	defer c.Close(b.Context())
 	_, err = c.Exec(b.Context(), "vacuum rind.kv")
-	if err := errors.Join(err, c.QueryRow(b.Context(), "select pg_total_relation_size('rind.kv')").Scan(&size)); err != nil {
+	err = errors.Join(err, c.QueryRow(b.Context(), "select pg_total_relation_size('rind.kv')").Scan(&size))
+	if err != nil {
 		b.Fatal(err)
 	}
 	return size

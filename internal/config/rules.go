@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -90,15 +89,13 @@ func asDays(v any) (*time.Duration, error) {
 	if err != nil {
 		return nil, err
 	}
-	var d time.Duration
 	if s == "never" {
-		return &d, nil
+		return new(time.Duration), nil
 	}
-	days, err := strconv.Atoi(strings.TrimSuffix(s, "d"))
-	if err != nil || !strings.HasSuffix(s, "d") || days < 1 || days > 36500 {
+	d, ok := parseDays(s)
+	if !ok {
 		return nil, fmt.Errorf(`%q is not a number of days like "14d", or "never"`, s)
 	}
-	d = time.Duration(days) * 24 * time.Hour
 	return &d, nil
 }
 

@@ -190,12 +190,22 @@ func setMaxTokenLife(c *Config, v any) error {
 	if err != nil {
 		return err
 	}
-	days, err := strconv.Atoi(strings.TrimSuffix(s, "d"))
-	if err != nil || !strings.HasSuffix(s, "d") || days < 1 || days > 36500 {
+	var ok bool
+	c.MaxTokenLife, ok = parseDays(s)
+	if !ok {
 		return fmt.Errorf(`%q is not a number of days like "90d"; leave it out for tokens without an end`, s)
 	}
-	c.MaxTokenLife = time.Duration(days) * 24 * time.Hour
 	return nil
+}
+
+// parseDays reads a number of days, such as "90d": at most a hundred years.
+func parseDays(s string) (d time.Duration, ok bool) {
+	number, ok := strings.CutSuffix(s, "d")
+	days, err := strconv.Atoi(number)
+	if !ok || err != nil || days < 1 || days > 36500 {
+		return 0, false
+	}
+	return time.Duration(days) * 24 * time.Hour, true
 }
 
 // setTokensPerHour accepts a number of tokens, 0 for no limit.
@@ -253,11 +263,11 @@ func setAuditRetention(c *Config, v any) error {
 		c.AuditRetention = 0
 		return nil
 	}
-	days, err := strconv.Atoi(strings.TrimSuffix(s, "d"))
-	if err != nil || !strings.HasSuffix(s, "d") || days < 30 || days > 36500 {
+	d, ok := parseDays(s)
+	if !ok || d < 30*24*time.Hour {
 		return fmt.Errorf(`%q is not a number of days from "30d" on, or "forever"`, s)
 	}
-	c.AuditRetention = time.Duration(days) * 24 * time.Hour
+	c.AuditRetention = d
 	return nil
 }
 

@@ -47,6 +47,7 @@ type Caveat struct {
 // Origin says who added a caveat, as far as its place and form tell.
 type Origin string
 
+// The origins.
 const (
 	ByIssuer Origin = "issuer"
 	ByHolder Origin = "holder"

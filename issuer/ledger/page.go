@@ -21,4 +21,5 @@ func PageSize(limit int) int {
 	return min(limit, MaxPage)
 }
 
+// Day is a day of 24 hours, for limits that count by days.
 const Day = 24 * time.Hour

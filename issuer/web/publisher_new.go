@@ -108,7 +108,8 @@ func (s *publisherServer) rules(v *visit) (publishers.Rules, error) {
 // lines splits a text into lines, without white space around them and without empty ones.
 func lines(s string) (out []string) {
 	for line := range strings.Lines(s) {
-		if line = strings.TrimSpace(line); line != "" {
+		line = strings.TrimSpace(line)
+		if line != "" {
 			out = append(out, line)
 		}
 	}
