@@ -56,14 +56,26 @@ func (s *Store) connectWithin(limit time.Duration) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, sql := range statements(s.schema) {
-		if _, err := c.pg.Prepare(ctx, name, sql, nil); err != nil {
-			c.close()
-			return nil, err
-		}
+	if err := c.prepare(ctx, statements(s.schema)); err != nil {
+		c.close()
+		return nil, err
 	}
 	c.wait = limit
 	return c, nil
+}
+
+// prepare prepares statements, all in one round trip: after a fault, everybody waits for a new connection.
+func (c *conn) prepare(ctx context.Context, all map[string]string) error {
+	c.hurry()
+	p := c.pg.StartPipeline(ctx)
+	for name, sql := range all {
+		p.SendPrepare(name, sql, nil)
+	}
+	err := p.Sync()
+	for n := 0; err == nil && n <= len(all); n++ { // the last result is that of Sync
+		_, err = p.GetResults()
+	}
+	return errors.Join(err, p.Close())
 }
 
 // exec runs statements that take no parameters.
