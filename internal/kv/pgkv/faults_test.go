@@ -41,6 +41,18 @@ func increase(tx kv.Tx, key string) error {
 	return tx.Put([]byte(key), []byte(strconv.Itoa(n+1)))
 }
 
+// increaseWhenBack increases n as soon as a store has found its server again.
+func increaseWhenBack(t *testing.T, s *Store) {
+	t.Helper()
+	err := kv.ErrUnavailable
+	for end := time.Now().Add(time.Minute); errors.Is(err, kv.ErrUnavailable) && time.Now().Before(end); {
+		err = s.Update(t.Context(), func(tx kv.Tx) error { return increase(tx, "n") })
+	}
+	if err != nil {
+		t.Errorf("the next Update: %v", err)
+	}
+}
+
 // A commit whose answer is lost: what Update says, and what is in the store, for each place where the connection may end, with a
 // server that can be asked afterwards and one that can't, as the version is locked or not.
 func TestTruthOfUnknown(t *testing.T) {
@@ -90,13 +102,7 @@ func TestTruthOfUnknown(t *testing.T) {
 					t.Errorf("%q is kept, want %q", got, c.committed)
 				}
 				p.away(false)
-				err = kv.ErrUnavailable
-				for end := time.Now().Add(20 * time.Second); errors.Is(err, kv.ErrUnavailable) && time.Now().Before(end); { // until it has found the server again
-					err = s.Update(t.Context(), func(tx kv.Tx) error { return increase(tx, "n") })
-				}
-				if err != nil {
-					t.Errorf("the next Update: %v", err)
-				}
+				increaseWhenBack(t, s)
 				want := "2"
 				if c.committed == "" {
 					want = "1"
@@ -237,9 +243,7 @@ func TestServerAway(t *testing.T) {
 		t.Errorf("an Update whose caller has no patience: %v", err)
 	}
 	p.away(false)
-	if err := s.Update(t.Context(), func(tx kv.Tx) error { return increase(tx, "n") }); err != nil {
-		t.Fatal(err)
-	}
+	increaseWhenBack(t, s)
 	if got := string(get(t, s, "n")); got != "2" {
 		t.Errorf("%s, want 2", got)
 	}
