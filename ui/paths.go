@@ -99,6 +99,8 @@ const (
 	PathProjectSettings       Path = "/projects/{name}/settings"
 	PathProjectArchive        Path = "/projects/{name}/archive"
 	PathProjectReopen         Path = "/projects/{name}/reopen"
+	PathProjectOnly           Path = "/projects/{name}/only-publishers"
+	PathProjectAllTokens      Path = "/projects/{name}/all-tokens"
 	PathProjectTransfer       Path = "/projects/{name}/transfer"
 	PathProjectDelete         Path = "/projects/{name}/delete"
 	PathProjectInvitationEnd  Path = "/projects/{name}/invitations/{id}/revoke" // POST only
@@ -188,6 +190,7 @@ var paths = map[string]Path{
 	"project.tokens": PathProjectTokens, "member.exclude": PathMemberExclude, "member.readmit": PathMemberReadmit,
 	"member.role": PathMemberRole, "member.remove": PathMemberRemove,
 	"project.settings": PathProjectSettings, "project.archive": PathProjectArchive, "project.reopen": PathProjectReopen,
+	"project.only": PathProjectOnly, "project.all_tokens": PathProjectAllTokens,
 	"project.transfer": PathProjectTransfer, "project.delete": PathProjectDelete,
 	"project.uninvite": PathProjectInvitationEnd, "project.resend": PathProjectInvitationSend,
 	"releases": PathReleases, "release": PathRelease, "release.yank": PathReleaseYank, "release.unyank": PathReleaseUnyank,

@@ -16,6 +16,7 @@ type ProjectSettingsPage struct {
 	Description string
 	Homepage    string
 	ArchivedAt  time.Time // zero: not archived
+	OnlyAt      time.Time // since when only trusted publishers upload; zero: all tokens do
 }
 
 func (v ProjectSettingsPage) about() about {
@@ -38,6 +39,24 @@ func (v ProjectArchivePage) about() about {
 		title = "project_reopen.title"
 	}
 	return about{page: "project_archive", title: title, args: Args{"project": v.Project}, place: placeProjects}
+}
+
+// ProjectOnlyPage asks for confirmation before only trusted publishers may upload to a project, or all tokens again. Form: POST
+// PathProjectOnly or PathProjectAllTokens without fields.
+type ProjectOnlyPage struct {
+	Layout
+	Project string
+	Tokens  []UsedToken // tokens that can upload to it now, the last used first
+	More    int         // further tokens that Tokens leaves out
+	Undo    bool
+}
+
+func (v ProjectOnlyPage) about() about {
+	title := "only.title"
+	if v.Undo {
+		title = "only.title.undo"
+	}
+	return about{page: "project_only", title: title, args: Args{"project": v.Project}, place: placeProjects}
 }
 
 // ProjectTransferPage transfers a project. Form: POST PathProjectTransfer with user and stay.

@@ -66,6 +66,7 @@ type ProjectPage struct {
 	Description string
 	Homepage    string    // "" or an http or https URL
 	ArchivedAt  time.Time // zero: not archived
+	OnlyAt      time.Time // since when only trusted publishers upload; zero: all tokens do
 	Members     []MemberRow
 	Invitations []ProjectInvitation // for owners
 	IndexURL    string              // absolute, ends in /simple/; "" if the index can't be read here
@@ -74,7 +75,8 @@ type ProjectPage struct {
 	Tokens      ProjectTokens
 	Uploads     Uploads
 	Releases    Releases
-	Publishers  int // trusted publishers of the project
+	Publishers  int         // trusted publishers of the project
+	JobUploads  []JobUpload // the last ones
 	Events      []EventRow
 }
 

@@ -121,6 +121,13 @@ func (r RunRow) ShortRef() string {
 	return r.Ref
 }
 
+// JobUpload is a job that uploaded to a project.
+type JobUpload struct {
+	At        time.Time
+	Publisher string // id; it may be gone
+	Run       RunRow
+}
+
 // DifferenceRow says how a job differs from what its publisher expects.
 type DifferenceRow struct {
 	Claim    string // name in the ID token
@@ -146,7 +153,8 @@ type PublishersPage struct {
 	Project string
 	Owner   bool // the reader may change them
 	Rows    []PublisherRow
-	Days    int // for which refusals are kept
+	Uploads []JobUpload // the last ones
+	Days    int         // for which refusals are kept
 }
 
 func (v PublishersPage) about() about {

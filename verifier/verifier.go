@@ -90,6 +90,7 @@ type Record struct {
 	RevokedAt    time.Time // zero: not revoked
 	RevokedWhy   string    // completes "token was revoked …": "by its owner"
 	Registers    bool      // the token may register a project that does not exist yet
+	Job          bool      // it was issued to a job of a trusted publisher
 	Project      Project   // the project that Lookup was asked about
 }
 
@@ -100,6 +101,7 @@ type Project struct {
 	Name     string // normalized (PEP 503)
 	Member   bool   // the token's owner now has a role in it that may upload
 	Archived bool   // the token's owner has a role in it, and it takes no uploads now
+	JobsOnly bool   // the token's owner has a role in it, and only tokens of jobs upload to it; Member says whether this one may
 }
 
 // Request is what a token is asked to allow. Verify fills in ProjectID and UserID

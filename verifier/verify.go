@@ -191,6 +191,9 @@ func standing(fs []caveats.Failure, rec *Record, req *Request) []caveats.Failure
 	case rec.Project.Archived:
 		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject,
 			Text: fmt.Sprintf("project '%s' is archived and takes no uploads", req.Project)})
+	case rec.Project.JobsOnly && !rec.Job:
+		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject,
+			Text: fmt.Sprintf("project '%s' takes uploads of its trusted publishers only, and this token was not issued to one of their jobs", req.Project)})
 	case !rec.Project.Member: // in the same words whether it exists or not
 		text := fmt.Sprintf("user '%s' is not a member of project '%s'", rec.UserName, req.Project)
 		if !has(fs, caveats.WrongProject) {

@@ -75,6 +75,11 @@ func (tr *tour) trustPublishers(owner *guest) {
 		if c.name == "" {
 			owner.send("POST", one+"/vouch", formType, "").is(303, one)
 		}
+		if c.name == "" {
+			owner.fill("/projects/demo/only-publishers", "/projects/demo/only-publishers").is(303, "/projects/demo")
+			owner.get("/projects/demo").says("Only jobs of this project")
+			owner.fill("/projects/demo/all-tokens", "/projects/demo/all-tokens").is(303, "/projects/demo")
+		}
 		owner.fill(one+"/remove", one+"/remove").is(303, c.list)
 		owner.get(c.list).is(200, "")
 	}

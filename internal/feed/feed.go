@@ -78,6 +78,7 @@ type Token struct {
 	RevokedAt    time.Time `json:"revoked_at,omitzero"`    // zero: not revoked
 	RevokedWhy   string    `json:"revoked_why,omitempty"`  // for the denial: "by its owner"
 	Registers    bool      `json:"registers,omitempty"`    // it may register projects, by their first upload
+	Job          bool      `json:"job,omitempty"`          // it was minted for a job of a trusted publisher
 }
 
 // User is what a verifier stores about a user.
@@ -99,3 +100,7 @@ type Project struct {
 // RoleArchived is the role of every member of an archived project. It cannot upload. It is a
 // role so that verifiers which do not know about archiving deny, too.
 const RoleArchived = "archived"
+
+// RolePublishers is the role of every member of a project that takes uploads of trusted publishers only: just
+// their jobs' tokens can upload. It is a role for the same reason.
+const RolePublishers = "publishers"

@@ -69,6 +69,10 @@ const (
 	ProjectReopened    Kind = "project_reopened"
 	InvitationAccepted Kind = "invitation_accepted" // User, Role
 
+	ProjectOnlyPublishers Kind = "project_only_publishers" // it takes uploads of trusted publishers only
+	ProjectAllTokens      Kind = "project_all_tokens"      // that is over
+	TokenBesidePublisher  Kind = "token_beside_publisher"  // Token, Label: a token of a person uploaded although there is a publisher; once, to its owner
+
 	// Of publishers; all have Label: the title of the publisher.
 	PublisherAdded       Kind = "publisher_added"
 	PublisherRemoved     Kind = "publisher_removed"
@@ -118,6 +122,9 @@ var kinds = []Info{
 	{InvitationAccepted, Projects, false},
 	{ProjectArchived, Projects, false},
 	{ProjectReopened, Projects, false},
+	{ProjectOnlyPublishers, Projects, false},
+	{ProjectAllTokens, Projects, true},
+	{TokenBesidePublisher, Tokens, false},
 	{PublisherAdded, Projects, true},
 	{PublisherRemoved, Projects, false},
 	{PublisherFirstUsed, Projects, false},

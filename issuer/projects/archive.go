@@ -52,9 +52,32 @@ func putArchived(c *ledger.Change, p ledger.Principal, rec Record, kind string) 
 	return c.Audit(p, audit.Event{Kind: kind, Project: rec.ID, Detail: map[string]string{"project": rec.Name}})
 }
 
-// CheckUploads adds a problem if the project takes no uploads.
+// SetOnlyPublishers makes a project take uploads of trusted publishers only, or of all tokens again, within a change: verifiers refuse
+// the tokens of people, and Mint refuses tokens that name the project. Setting what is set changes nothing and writes no audit row.
+func SetOnlyPublishers(c *ledger.Change, p ledger.Principal, rec Record, only bool) error {
+	if only != rec.OnlyPublishers.IsZero() {
+		return nil
+	}
+	kind, notice := "project.all_tokens", notices.ProjectAllTokens
+	rec.OnlyPublishers = time.Time{}
+	if only {
+		kind, notice, rec.OnlyPublishers = "project.only_publishers", notices.ProjectOnlyPublishers, c.Now
+	}
+	if err := putProject(c, rec); err != nil {
+		return err
+	}
+	if err := NotifyMembers(c, p, notice, rec, false, notices.Details{}); err != nil {
+		return err
+	}
+	return c.Audit(p, audit.Event{Kind: kind, Project: rec.ID, Detail: map[string]string{"project": rec.Name}})
+}
+
+// CheckUploads adds a problem if the project takes no uploads with the tokens of people.
 func (rec Record) CheckUploads(ps *problem.Problems, field string) {
-	if !rec.Archived.IsZero() {
+	switch {
+	case !rec.Archived.IsZero():
 		ps.Add(field, "project_archived", "project", rec.Name)
+	case !rec.OnlyPublishers.IsZero():
+		ps.Add(field, "project_only_publishers", "project", rec.Name)
 	}
 }

@@ -36,6 +36,8 @@ func (rec Record) feed() *feed.Project {
 		case !m.MayUpload():
 		case !rec.Archived.IsZero():
 			p.Members[user] = feed.RoleArchived
+		case !rec.OnlyPublishers.IsZero():
+			p.Members[user] = feed.RolePublishers
 		default:
 			p.Members[user] = string(m.Role)
 		}

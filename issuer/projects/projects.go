@@ -42,6 +42,7 @@ type Project struct {
 	Created    time.Time
 	About      About
 	Archived   time.Time // zero: not archived
+	Only       time.Time // since when it takes uploads of trusted publishers only; zero: of all tokens
 	Role       Role      // of the user who asks; "" for an administrator who is not a member
 	Members    []Member  // owners first, each group sorted by name
 }
@@ -78,8 +79,11 @@ type Record struct {
 	About      About                   `json:"about,omitzero"`
 	Archived   time.Time               `json:"archived,omitzero"`
 	Deleted    time.Time               `json:"deleted,omitzero"`
-	Members    map[string]MemberRecord `json:"members"`        // by user id
-	Left       map[string]time.Time    `json:"left,omitempty"` // by user id: when former members stopped being members, as far back as InvitationLife
+	Members    map[string]MemberRecord `json:"members"` // by user id
+
+	OnlyPublishers time.Time `json:"only_publishers,omitzero"` // since when it takes uploads of trusted publishers only
+
+	Left map[string]time.Time `json:"left,omitempty"` // by user id: when former members stopped being members, as far back as InvitationLife
 }
 
 // headRecord is the part of a project that lists show. It exists so that a list does not
@@ -275,7 +279,7 @@ func (rec Record) count(role Role) (n int) {
 func (rec Record) View(r kv.Reader, asker string) (Project, error) {
 	p := Project{
 		ID: rec.ID, Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created,
-		About: rec.About, Archived: rec.Archived, Role: rec.Members[asker].Role,
+		About: rec.About, Archived: rec.Archived, Only: rec.OnlyPublishers, Role: rec.Members[asker].Role,
 	}
 	for id, m := range rec.Members {
 		u, err := ledger.ReadUser(r, id)

@@ -65,7 +65,7 @@ func TestExchange(t *testing.T) {
 	}
 	h.Clock.Add(tokens.RunLife)
 	v.Expect(a.Text, "demo", caveats.Expired)
-	if got := h.list(); got[0].Used.IsZero() || len(got[0].Pins) != 2 || got[0].Working != 1 {
+	if got := h.list(); got[0].Used.IsZero() || len(got[0].Pins) != 2 {
 		t.Errorf("%+v", got)
 	}
 	// The lists of a person's own tokens hold none of jobs, and such a token can't be turned into one.

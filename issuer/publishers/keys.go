@@ -18,7 +18,10 @@ import (
 //	                                       URL of the issuer
 //	issuer/publisherrun/<publisher>/<token>
 //	                                       Unix seconds: when the job's token expires
+//	issuer/publisheruploads/<project>      uploads
 //	issuer/publisherno/<publisher>         refusals
+//	issuer/publisherbeside/<project>/<token>
+//	                                       "": the token's owner was told that it uploaded beside a publisher
 //	issuer/idtoken/<mark>                  "": the ID token was used
 //	issuer/idtokenend/<seconds><mark>      "": when the mark is of no use any more
 const (
@@ -28,14 +31,18 @@ const (
 	keyRuns      = "issuer/publisherrun/"
 )
 
-func publisherKey(id string) string   { return keyPublisher + id }
-func ofPrefix(project string) []byte  { return []byte("issuer/publisherof/" + project + "/") }
-func ofKey(project, id string) []byte { return append(ofPrefix(project), id...) }
-func byPrefix(user string) []byte     { return []byte("issuer/publisherby/" + user + "/") }
-func byKey(user, id string) []byte    { return append(byPrefix(user), id...) }
-func refusalKey(id string) string     { return "issuer/publisherno/" + id }
-func runsPrefix(id string) []byte     { return []byte(keyRuns + id + "/") }
-func runKey(id, token string) []byte  { return append(runsPrefix(id), token...) }
+func publisherKey(id string) string    { return keyPublisher + id }
+func ofPrefix(project string) []byte   { return []byte("issuer/publisherof/" + project + "/") }
+func ofKey(project, id string) []byte  { return append(ofPrefix(project), id...) }
+func byPrefix(user string) []byte      { return []byte("issuer/publisherby/" + user + "/") }
+func byKey(user, id string) []byte     { return append(byPrefix(user), id...) }
+func refusalKey(id string) string      { return "issuer/publisherno/" + id }
+func uploadsKey(project string) string { return "issuer/publisheruploads/" + project }
+func besideKey(project, token string) string {
+	return "issuer/publisherbeside/" + project + "/" + token
+}
+func runsPrefix(id string) []byte    { return []byte(keyRuns + id + "/") }
+func runKey(id, token string) []byte { return append(runsPrefix(id), token...) }
 func atPrefix(l lookup) []byte {
 	return []byte("issuer/publisherat/" + hashed(l.issuer, l.kind, l.value) + "/")
 }

@@ -53,6 +53,7 @@ func New(l *ledger.Ledger, p *projects.Service, t *tokens.Service, cfg Config) *
 		s.idtokens = idtoken.New(idtoken.Config{Clock: l.Now})
 	}
 	t.Runs.OnUse(s.uploaded)
+	t.OnPersonalUse(s.uploadedBeside)
 	l.OnChanged(ledger.KindProject, s.projectChanged)
 	return s
 }

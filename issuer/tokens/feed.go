@@ -78,7 +78,7 @@ func (s *Service) feedToken(id string, rec tokenRecord, chain chainRecord) (*fee
 	t := &feed.Token{
 		ID: id, UserID: rec.User, Location: chain.Location, Signature: sig,
 		ExpiresAt: rec.Expires, RevokedAt: rec.Revoked.At, RevokedWhy: rec.Revoked.Why,
-		Registers: rec.registers(),
+		Registers: rec.registers(), Job: rec.Run != nil,
 	}
 	for _, c := range chain.Caveats {
 		t.Caveats = append(t.Caveats, []byte(c))

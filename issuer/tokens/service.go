@@ -23,6 +23,8 @@ type Service struct {
 	Runs         *Runs // tokens of jobs
 	FirstUploads *FirstUploads
 
+	personalUse func(tx kv.Tx, use PersonalUse) error // see OnPersonalUse; may be nil
+
 	ledger   *ledger.Ledger
 	projects *projects.Service
 	store    kv.Store

@@ -91,8 +91,25 @@ func (s *Service) noteUse(tx kv.Tx, id string, use Use, n int, verifier string) 
 	if err := noteProjectUse(tx, project, id, use); err != nil {
 		return err
 	}
+	if rec.Run == nil && s.personalUse != nil {
+		if err := s.personalUse(tx, PersonalUse{Token: id, User: rec.User, Label: rec.Label, Project: project, Use: use}); err != nil {
+			return err
+		}
+	}
 	return s.countUses(tx, project, id, use.At, n)
 }
+
+// PersonalUse is an upload with a token that a person minted.
+type PersonalUse struct {
+	Token, User string // ids
+	Label       string
+	Project     string // id
+	Use         Use
+}
+
+// OnPersonalUse has fn called in the transaction that records the use of a person's token for a project. Call it before the Service is
+// used.
+func (s *Service) OnPersonalUse(fn func(tx kv.Tx, use PersonalUse) error) { s.personalUse = fn }
 
 func (s *Service) notifyFirstUse(tx kv.Tx, id string, rec tokenRecord, use Use, verifier string) error {
 	return s.ledger.PutNotice(tx, notices.Notice{Kind: notices.TokenFirstUsed, User: rec.User, At: use.At, Details: notices.Details{
@@ -196,7 +213,7 @@ func (rec tokenRecord) uploadsTo(r kv.Reader, name string) (bool, error) {
 		return false, nil
 	}
 	m, member := p.Members[rec.User]
-	return member && m.MayUpload() && p.Deleted.IsZero() && p.Archived.IsZero(), err
+	return member && m.MayUpload() && p.Deleted.IsZero() && p.Archived.IsZero() && (rec.Run != nil || p.OnlyPublishers.IsZero()), err
 }
 
 // projectNamed returns the id of the project with a normalized name if the token reaches

@@ -191,6 +191,8 @@ func newCast(h *house) *cast {
 	m.keeps("demo", "demo-1.0.tar.gz")
 	m.boss = ledger.Principal{UserID: m.people[owner].id, Username: m.people[owner].name}
 	m.join("demo", m.people[stale], projects.RoleOwner)
+	_, err = m.issuer.Publishers.Add(context.Background(), m.boss, "demo", ofOwnCI("octo/kept"))
+	m.must(err)
 	return m
 }
 

@@ -30,7 +30,7 @@ var effects = map[ui.Path]effect{
 	ui.PathVerifiers: givesPower, ui.PathReadOnly: givesPower, ui.PathRegistration: givesPower, ui.PathBanner: givesPower,
 	ui.PathProjectOwner: givesPower, ui.PathPersonRecovery: givesPower, ui.PathAdminArchive: dependsOnForm,
 	ui.PathReleaseUnyank: givesPower,
-	ui.PathPublisherNew:  givesPower, ui.PathPublisherTake: givesPower, ui.PathPublisherVouch: givesPower, ui.PathPendingNew: givesPower,
+	ui.PathPublisherNew:  givesPower, ui.PathPublisherTake: givesPower, ui.PathPublisherVouch: givesPower, ui.PathPendingNew: givesPower, ui.PathProjectAllTokens: givesPower,
 
 	ui.PathReleaseDelete: endsForOthers, ui.PathFileDelete: endsForOthers,
 	ui.PathProjectDelete: endsForOthers, ui.PathPersonSignOut: endsForOthers, ui.PathPersonDropAdmin: endsForOthers,
@@ -40,7 +40,7 @@ var effects = map[ui.Path]effect{
 	ui.PathProjectInvitationEnd: takesPower, ui.PathInvitedDecline: takesPower, ui.PathProjectArchive: takesPower, ui.PathMemberExclude: takesPower,
 	ui.PathPersonRecoveryCancel: takesPower, ui.PathRecoveryCancel: takesPower, ui.PathTokenRevoke: takesPower, ui.PathProjectLeave: takesPower,
 	ui.PathMemberRemove: takesPower, ui.PathInvitationEnd: takesPower, ui.PathVerifierRevoke: takesPower, ui.PathAdminTokenRevoke: takesPower,
-	ui.PathPublisherRemove: takesPower, ui.PathPendingRemove: takesPower, ui.PathReleaseYank: takesPower, ui.PathTokensRevoke: takesPower, ui.PathTokenRestrict: takesPower,
+	ui.PathPublisherRemove: takesPower, ui.PathPendingRemove: takesPower, ui.PathProjectOnly: takesPower, ui.PathReleaseYank: takesPower, ui.PathTokensRevoke: takesPower, ui.PathTokenRestrict: takesPower,
 
 	ui.PathProjectSettings: noPower, ui.PathStrength: noPower, ui.PathNotifications: noPower, ui.PathAdminTokens: noPower, ui.PathToken: noPower,
 	ui.PathKey: noPower, ui.PathForgot: noPower, ui.PathVerifyEmailResend: noPower, ui.PathVerifyEmailChange: noPower, ui.PathRecoverResend: noPower,

@@ -8,6 +8,9 @@ import (
 	"github.com/rind-dev/rind/ui"
 )
 
+// projectPageJobs is how many uploads of jobs a project's page shows.
+const projectPageJobs = 5
+
 // projectPage shows the project that the address names.
 func (s *projectServer) projectPage(v *visit, status int, l ui.Layout) error {
 	page := ui.ProjectPage{Layout: l}
@@ -21,6 +24,7 @@ func (s *projectServer) projectPage(v *visit, status int, l ui.Layout) error {
 		return err
 	}
 	page.Name, page.Role, page.CreatedAt, page.ArchivedAt = p.Name, string(p.Role), p.Created, p.Archived
+	page.OnlyAt = p.Only
 	page.Description, page.Homepage = p.About.Description, p.About.Homepage
 	page.IndexURL, page.UploadURL, page.Others = s.indexURL(), s.uploadURL(), s.otherIndexes()
 	page.Tokens, err = s.projectTokens(v, p, tokens.ProjectTokensQuery{Limit: projectPageTokens})
@@ -40,6 +44,11 @@ func (s *projectServer) projectPage(v *visit, status int, l ui.Layout) error {
 		return err
 	}
 	page.Publishers = len(all)
+	uploads, err := s.publishers.Uploads(ctx, v.principal(), p.Name)
+	if err != nil {
+		return err
+	}
+	page.JobUploads = jobUploads(uploads, projectPageJobs)
 	page.Events = eventRows(events.Events, v.user.ID)
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))

@@ -11,7 +11,7 @@ func (s *projectServer) settingsPage(v *visit, status int, l ui.Layout) error {
 		return err
 	}
 	return v.render(status, ui.ProjectSettingsPage{
-		Layout: l, Project: p.Name, ArchivedAt: p.Archived,
+		Layout: l, Project: p.Name, ArchivedAt: p.Archived, OnlyAt: p.Only,
 		Description: v.typed("description", p.About.Description), Homepage: v.typed("homepage", p.About.Homepage),
 	})
 }
@@ -45,6 +45,42 @@ func (s *projectServer) askArchive(reopen bool) handler {
 		}
 		return v.show(page)
 	}
+}
+
+func (s *projectServer) onlyPage(undo bool) pageFunc {
+	return func(v *visit, status int, l ui.Layout) error {
+		p, err := s.owned(v)
+		if err != nil {
+			return err
+		}
+		page := ui.ProjectOnlyPage{Layout: l, Project: p.Name, Undo: undo}
+		if !undo {
+			page.Tokens, page.More, err = s.usedTokens(v.Request().Context(), v, p.Name)
+			if err != nil {
+				return err
+			}
+		}
+		return v.render(status, page)
+	}
+}
+
+func (s *projectServer) onlyPublishers(v *visit) error {
+	ctx := v.Request().Context()
+	revision, err := s.publishers.SetOnly(ctx, v.principal(), v.Param("name"), true)
+	if err != nil {
+		return err
+	}
+	return v.confirmed("only_publishers", s.confirm(ctx, revision))
+}
+
+func (s *projectServer) allTokens(v *visit) error {
+	ctx := v.Request().Context()
+	revision, err := s.publishers.SetOnly(ctx, v.principal(), v.Param("name"), false)
+	if err != nil {
+		return err
+	}
+	s.wait(ctx, revision)
+	return v.done("all_tokens")
 }
 
 func (s *projectServer) archiveProject(v *visit) error {

@@ -46,6 +46,14 @@ func runRow(r tokens.Run) ui.RunRow {
 	}
 }
 
+// jobUploads shows the last uploads of jobs, at most so many.
+func jobUploads(all []publishers.Upload, most int) (rows []ui.JobUpload) {
+	for _, u := range all[:min(len(all), most)] {
+		rows = append(rows, ui.JobUpload{At: u.At, Publisher: u.Run.Publisher, Run: runRow(u.Run)})
+	}
+	return rows
+}
+
 func refusalRows(all []publishers.Refusal) (rows []ui.RefusalRow) {
 	for _, n := range all {
 		row := ui.RefusalRow{At: n.At, Count: n.Count, Detail: n.Detail, Foreign: n.Foreign(), Run: runRow(n.Run)}
@@ -85,8 +93,12 @@ func (s *publisherServer) list(v *visit) error {
 	if err != nil {
 		return err
 	}
+	uploads, err := s.publishers.Uploads(v.Request().Context(), v.principal(), p.Name)
+	if err != nil {
+		return err
+	}
 	return v.show(ui.PublishersPage{
-		Layout: v.layout(), Project: p.Name, Owner: p.Role == projects.RoleOwner, Rows: publisherRows(all), Days: publishers.RefusalDays,
+		Layout: v.layout(), Project: p.Name, Uploads: jobUploads(uploads, len(uploads)), Owner: p.Role == projects.RoleOwner, Rows: publisherRows(all), Days: publishers.RefusalDays,
 	})
 }
 

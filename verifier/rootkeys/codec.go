@@ -30,7 +30,9 @@ const (
 	hasSpan               // token, with a copy: its caveats ask for what was copied, and the time
 	registers             // token: it may register projects
 
-	tokenFlags   = hasExpiry | isRevoked | hasCopy | hasSpan | registers
+	isJob = isFrozen // token: it was minted for a job; what the bit says of a user is another matter
+
+	tokenFlags   = hasExpiry | isRevoked | hasCopy | hasSpan | registers | isJob
 	userFlags    = isFrozen | isAbsent
 	projectFlags = isDeleted
 )
@@ -93,6 +95,9 @@ func appendToken(b []byte, t *Token, user [16]byte, c *newCopy) []byte {
 	}
 	if t.Registers {
 		flags |= registers
+	}
+	if t.Job {
+		flags |= isJob
 	}
 	var span scratch.Span
 	if c != nil {

@@ -102,6 +102,7 @@ func (t *tokenRecord) record(rec *verifier.Record, location string) {
 	rec.Location, rec.Signature = location, t.signature
 	rec.Restrictions, rec.Caveats = t.restrictions(), t.issued()
 	rec.Registers = t.flags&registers != 0
+	rec.Job = t.flags&isJob != 0
 	if t.flags&hasExpiry != 0 {
 		rec.ExpiresAt = time.UnixMilli(t.expires)
 	}
@@ -167,7 +168,10 @@ func (s *Store) project(r *reader, rec *verifier.Record, user [16]byte, name str
 			return err
 		}
 	}
-	rec.Project = verifier.Project{ID: uuidText(id[:]), Name: name, Member: uploads(role), Archived: string(role) == feed.RoleArchived}
+	only := string(role) == feed.RolePublishers
+	rec.Project = verifier.Project{
+		ID: uuidText(id[:]), Name: name, Member: uploads(role) || only && rec.Job, Archived: string(role) == feed.RoleArchived, JobsOnly: only,
+	}
 	return nil
 }
 

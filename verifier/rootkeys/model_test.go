@@ -63,7 +63,7 @@ func (m *model) lookup(id, project string) (rec verifier.Record, err error) {
 	}
 	rec = verifier.Record{
 		Location: t.Location, UserID: t.UserID, UserName: u.Name, UserFrozen: u.Frozen, Caveats: t.Caveats, Signature: [32]byte(t.Signature),
-		Restrictions: t.Restrictions, ExpiresAt: t.ExpiresAt, RevokedAt: t.RevokedAt, RevokedWhy: t.RevokedWhy,
+		Restrictions: t.Restrictions, ExpiresAt: t.ExpiresAt, RevokedAt: t.RevokedAt, RevokedWhy: t.RevokedWhy, Job: t.Job,
 	}
 	for _, p := range m.projects {
 		if p.Name != project || p.Deleted {
@@ -73,7 +73,7 @@ func (m *model) lookup(id, project string) (rec verifier.Record, err error) {
 			return verifier.Record{}, ErrFilling
 		}
 		role := p.Members[t.UserID]
-		rec.Project = verifier.Project{ID: p.ID, Name: p.Name, Member: role == "owner" || role == "maintainer", Archived: role == feed.RoleArchived}
+		rec.Project = verifier.Project{ID: p.ID, Name: p.Name, Member: role == "owner" || role == "maintainer" || role == feed.RolePublishers && t.Job, JobsOnly: role == feed.RolePublishers, Archived: role == feed.RoleArchived}
 	}
 	return rec, nil
 }
@@ -113,7 +113,7 @@ func (w *world) change() Change {
 		if w.r.IntN(5) > 0 {
 			p.Name = "project-" + p.ID[35:]
 		}
-		roles := []string{"owner", "maintainer", "reader", feed.RoleArchived}
+		roles := []string{"owner", "maintainer", "reader", feed.RoleArchived, feed.RolePublishers}
 		for range w.r.IntN(6) {
 			p.Members[w.userID()] = roles[w.r.IntN(len(roles))]
 		}
@@ -126,6 +126,7 @@ func (w *world) change() Change {
 	}
 	user := w.userID()
 	t := Token{ID: w.tokenID(), UserID: user, Location: "packages.example.org", Signature: make([]byte, 32), Caveats: [][]byte{caveats.User(user).Append(nil)}}
+	t.Job = w.r.IntN(3) == 0
 	t.Signature[w.r.IntN(32)] = byte(1 + w.r.IntN(255))
 	if w.r.IntN(4) > 0 {
 		t.Caveats = append(t.Caveats, caveats.ProjectNames{w.name()}.Append(nil))

@@ -30,6 +30,7 @@ func projects() []Page {
 	page.Releases = ui.Releases{Kept: true, Project: "demo-plugins", Owner: true, Rows: releases()[:3], Next: "1.0rc1"}
 	maintainer.Tokens = ui.ProjectTokens{Project: "demo-plugins", Rows: projectTokens()[:1]}
 	maintainer.Uploads = uploads(1)
+	page.Publishers, page.JobUploads, page.OnlyAt = 2, jobUploads(), ago(day)
 	maintainer.Releases = ui.Releases{Kept: true, Project: "demo-plugins"}
 	bare := page
 	bare.Layout, bare.Description, bare.Homepage, bare.Invitations, bare.Members = member(), "", "", nil, members[:1]

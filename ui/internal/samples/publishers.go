@@ -39,6 +39,14 @@ func refusals() []ui.RefusalRow {
 	}
 }
 
+func jobUploads() []ui.JobUpload {
+	return []ui.JobUpload{
+		{At: ago(2 * time.Hour), Publisher: publisherID, Run: refusals()[0].Run},
+		{At: ago(30 * day), Publisher: publisherID, Run: ui.RunRow{Repository: "department-of-engines/second-rack/demo-plugins-of-the-department", Workflow: "ci/release-of-everything.yml"}},
+		{At: ago(40 * day), Publisher: publisherID},
+	}
+}
+
 func issuerChoices() []ui.IssuerChoice {
 	return []ui.IssuerChoice{
 		{URL: gitHub, Kind: ui.KindGitHub, Name: "github"}, {URL: "https://gitlab.com", Kind: ui.KindGitLab, Name: "gitlab"}, {URL: "https://accounts.google.com", Kind: ui.KindGoogle, Name: "google"},
@@ -56,7 +64,7 @@ func publisherPages() []Page {
 	}
 	github := ui.PublisherRules{Issuer: gitHub, Kind: ui.KindGitHub, Repository: "octo/demo-plugins", Workflow: "release.yml", Environment: "pypi"}
 	return append([]Page{
-		{"publishers", ui.PublishersPage{Layout: done(member(), "publisher_removed"), Project: name, Owner: true, Rows: rows, Days: 7}},
+		{"publishers", ui.PublishersPage{Layout: done(member(), "publisher_removed"), Project: name, Owner: true, Rows: rows, Uploads: jobUploads(), Days: 7}},
 		{"publishers-none", ui.PublishersPage{Layout: member(), Project: name, Owner: true, Days: 7}},
 		{"publishers-maintainer", ui.PublishersPage{Layout: member(), Project: name, Days: 7}},
 		{"publisher", ui.PublisherPage{Layout: done(member(), "publisher_added"), Project: name, Owner: true, Publisher: rows[0], Refusals: refusals(), Days: 7, Workflow: file(rows[0])}},
@@ -69,6 +77,9 @@ func publisherPages() []Page {
 		{"publisher-remove", ui.PublisherRemovePage{Layout: member(), Project: name, Publisher: rows[0]}},
 		{"publisher-remove-unused", ui.PublisherRemovePage{Layout: member(), Project: name, Publisher: rows[2]}},
 		{"publisher-remove-pending", ui.PublisherRemovePage{Layout: member(), Publisher: pending}},
+		{"project-only", ui.ProjectOnlyPage{Layout: member(), Project: name, Tokens: []ui.UsedToken{{Label: "demo CI", Owner: "ada", UsedAt: ago(2 * time.Hour)}}, More: 3}},
+		{"project-only-none", ui.ProjectOnlyPage{Layout: member(), Project: name}},
+		{"project-all-tokens", ui.ProjectOnlyPage{Layout: member(), Project: name, Undo: true}},
 		{"pending-publishers", ui.PendingPublishersPage{Layout: done(member(), "pending_removed"), Rows: []ui.PublisherRow{pending}, Life: 30}},
 		{"pending-publishers-none", ui.PendingPublishersPage{Layout: member(), Life: 30}},
 		{"publisher-new", ui.PublisherNewPage{Layout: member(), Project: name, Issuers: issuerChoices()}},
