@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,29 +21,37 @@ func TestPagesAreAccessibleAndFit(t *testing.T) {
 	if err := axe.Stay(w.ctx, source); err != nil {
 		t.Fatal(err)
 	}
+	// Each page begins at the width and in the scheme at which the one before has ended: a change of either is laid
+	// out anew.
+	widths, schemes := []int64{1280, 768, 320}, []axe.Scheme{axe.Light, axe.Dark}
+	w.width(widths[0])
 	for _, page := range samples.All() {
-		w.size(1280, "light")
 		w.open(page.Name)
-		found, err := axe.Check(w.ctx, source, axe.Light, axe.Dark)
-		if err != nil {
-			t.Fatalf("%s: %v", page.Name, err)
-		}
-		for _, wrong := range found {
-			t.Errorf("%s: %s", page.Name, wrong)
-		}
-		for _, width := range []int64{1280, 768, 320} {
-			w.size(width, "light")
+		for _, width := range widths {
+			w.width(width)
 			for _, wrong := range ask[[]string](w, narrow) {
 				t.Errorf("%s at %d: %s", page.Name, width, wrong)
 			}
+			if width != slices.Max(widths) {
+				continue
+			}
+			found, err := axe.Check(w.ctx, source, schemes...)
+			if err != nil {
+				t.Fatalf("%s: %v", page.Name, err)
+			}
+			for _, wrong := range found {
+				t.Errorf("%s: %s", page.Name, wrong)
+			}
 		}
+		slices.Reverse(widths)
+		slices.Reverse(schemes)
 	}
 }
 
 // What does not fit is found, at the width at which it does not.
 func TestWhatDoesNotFitIsFound(t *testing.T) {
 	w := openWindow(t)
-	w.size(1280, "light")
+	w.width(1280)
 	w.open("login")
 	ask[bool](w, `(() => {
   const e = document.createElement("p");
@@ -56,7 +65,7 @@ func TestWhatDoesNotFitIsFound(t *testing.T) {
   return true;
 })()`)
 	for width, sticksOut := range map[int64]bool{1280: false, 320: true} {
-		w.size(width, "light")
+		w.width(width)
 		all := strings.Join(ask[[]string](w, narrow), "\n")
 		if strings.Contains(all, "sticks out: P.wide") != sticksOut || !strings.Contains(all, "is too small: BUTTON") {
 			t.Errorf("at %d: %s", width, all)

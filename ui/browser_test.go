@@ -46,14 +46,10 @@ func (w *window) open(name string) {
 	}
 }
 
-func (w *window) size(width int64, scheme string) {
+func (w *window) width(pixels int64) {
 	w.t.Helper()
 	_, err := chromedp.Call(w.ctx, emulation.SetDeviceMetricsOverride,
-		emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 800, DeviceScaleFactor: 1})
-	if err == nil {
-		_, err = chromedp.Call(w.ctx, emulation.SetEmulatedMedia,
-			emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-	}
+		emulation.SetDeviceMetricsOverrideParams{Width: pixels, Height: 800, DeviceScaleFactor: 1})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -98,7 +94,7 @@ const narrow = `(() => {
 // The pages do what they promise in a browser that keeps to the policy.
 func TestScripts(t *testing.T) {
 	w := openWindow(t)
-	w.size(1280, "light")
+	w.width(1280)
 	w.open("token-created")
 	w.click("[data-copy=token]")
 	const status = `new Promise(done => setTimeout(() => done(document.querySelector(".treasure .copied").textContent), 300))`
