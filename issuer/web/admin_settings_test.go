@@ -151,18 +151,27 @@ func TestReadOnlyMatrix(t *testing.T) {
 			r.path = strings.TrimPrefix(route, "POST ")
 		}
 		for _, name := range []string{admin, owner} {
-			set(false)
-			p := m.fresh(name)
-			path := m.fill(r.path, name)
-			set(true)
-			before := h.state()
+			prepare := func() (p *person, path string) {
+				set(false)
+				p, path = m.fresh(name), m.fill(r.path, name)
+				set(true)
+				return p, path
+			}
+			p, path := prepare()
+			changes := h.store.changes.Load()
 			got := p.post(path, r.form...)
 			sent++
-			if what := differ(before, h.state()); what != "" {
-				t.Errorf("%s, %s: %d, and this changed: %s", route, name, got.status, what)
-			}
 			if got.status == 500 {
 				t.Errorf("%s, %s: %d", route, name, got.status)
+			}
+			if h.store.changes.Load() == changes {
+				continue // nothing was even tried
+			}
+			p, path = prepare()
+			before := h.state()
+			got = p.post(path, r.form...)
+			if what := differ(before, h.state()); what != "" {
+				t.Errorf("%s, %s: %d, and this changed: %s", route, name, got.status, what)
 			}
 		}
 	}

@@ -76,6 +76,7 @@ type house struct {
 	keys    *rootkeys.Store
 	auth    *authn.Service
 	issuer  *issuer.Service
+	quick   func() *issuer.Service // another one, whose transactions run once, to make many things with
 	pages   *ui.Renderer
 	mailer  *mails.Mailer
 	mails   *mailbox
@@ -129,14 +130,21 @@ func newHouse(t *testing.T, change ...func(*house)) *house {
 	h.pages, err = sharedPages()
 	h.must(err)
 	h.mailer = mails.New(h.pages, h.mails, at)
-	h.issuer, err = issuer.New(issuer.Config{
+	config := issuer.Config{
 		Notices: h.notices, Store: h.store, Sealer: sealer, Location: "rind.example.org", MaxLife: h.maxLife, PerHour: h.perHour, Clock: h.clock.Now, Logger: log,
 		Administrators: authn.IsAdministrator,
 		People:         authn.People{},
 		InvitationMail: h.mailer.ProjectInvitation,
 		IDTokens:       idtoken.New(idtoken.Config{Issuers: append(append(idtoken.BuiltIn(), ownCI), h.issuers...), Clock: h.clock.Now, Logger: log}),
-	})
+	}
+	h.issuer, err = issuer.New(config)
 	h.must(err)
+	h.quick = func() *issuer.Service {
+		config.Store = bolt
+		s, err := issuer.New(config)
+		h.must(err)
+		return s
+	}
 	h.follow(log)
 	h.wire(sealer, log)
 	h.server = httptest.NewUnstartedServer(h.web)
