@@ -25,11 +25,11 @@ LONG        := ./cmd/rind ./issuer/web ./verifier/rootkeys ./issuer ./verifier/r
 
 # Tests that run without the race detector, which takes three to five times the CPU and finds nothing in them: suites that
 # drive rind, a browser and clients as processes of their own, or read rind's source (issuer/web renders ui's pages with the
-# race detector); suites that start no goroutine, which a test in internal/arrows checks; and single tests that compute for long
-# in one goroutine.
+# race detector); suites that start no goroutine, which a test in internal/arrows checks; and single tests that take long and
+# do one thing at a time (two matrices of issuer/web are among them; smaller ones and the tests of each page have the detector).
 OUTSIDE     := ./internal/e2e ./ui ./internal/faults ./internal/hostile ./internal/arrows ./internal/incidents ./internal/realtest/...
 ALONE       := ./authn/password/zxcvbn ./authn/totp ./caveats ./internal/clientip ./internal/config ./internal/dist ./internal/feed ./internal/inspect ./internal/limits ./internal/names ./internal/private ./internal/problem ./internal/text ./internal/tokenscan ./verifier/gateway/archive
-LONE_TESTS  := ^(TestALeakedStoreMakesNothingWider|TestStoreIsAPlainMap|TestFlippedBits|TestEveryOrderEndsTheSame|TestStoreFailsAnywhere|TestKilledAtAnyMoment)$$
+LONE_TESTS  := ^(TestAccess|TestMethods|TestALeakedStoreMakesNothingWider|TestStoreIsAPlainMap|TestFlippedBits|TestEveryOrderEndsTheSame|TestStoreFailsAnywhere|TestKilledAtAnyMoment)$$
 
 # Suites that run a second time, on PostgreSQL. The race detector has seen their code in the first run.
 ON_BOTH     := ./authn ./issuer ./issuer/tokens ./issuer/followers ./issuer/projects ./issuer/ledger ./internal/audit ./internal/notices ./internal/instance
@@ -60,7 +60,7 @@ raced:
 outside:
 	@set -x; code=0; \
 	$(TESTS) -p 1 -timeout 30m $(OUTSIDE) $(ALONE) || code=1; \
-	$(TESTS) -p 1 -timeout 30m -run '$(LONE_TESTS)' ./verifier/rootkeys ./issuer || code=1; \
+	$(TESTS) -p 1 -timeout 30m -run '$(LONE_TESTS)' ./issuer/web ./verifier/rootkeys ./issuer || code=1; \
 	RIND_TEST_STORE=postgres $(TESTS) -p 1 -timeout 30m $(ON_BOTH) || code=1; \
 	exit $$code
 
