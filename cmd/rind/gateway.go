@@ -221,7 +221,8 @@ func (g *gatewayInstance) run(ctx context.Context, l, local net.Listener, cert *
 	defer asking.Wait() // before the background work ends
 	if local != nil {
 		asking.Go(func() {
-			if err := deadline.RunFor(ctx, local, &g.local, g.log, deadline.UploadShutdown); err != nil {
+			err := deadline.RunFor(ctx, local, &g.local, g.log, deadline.UploadShutdown)
+			if err != nil {
 				g.log.ErrorContext(background, "programs that ask at verify-socket are no longer answered", "error", err)
 			}
 		})
