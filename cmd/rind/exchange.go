@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func (f *filePaths) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-// digests returns the digests of the files, without what uploads have beside them.
+// digests returns the digests of the files, without what uploads have beside them. None would mean a token for any file, so that is an error.
 func (f filePaths) digests() (out []string, err error) {
 	for _, pattern := range f {
 		paths := []string{pattern}
@@ -71,8 +72,13 @@ func (f filePaths) digests() (out []string, err error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, digest)
+			if !slices.Contains(out, digest) {
+				out = append(out, digest)
+			}
 		}
+	}
+	if len(f) > 0 && len(out) == 0 {
+		return nil, errors.New("--digests names signatures and attestations alone: name the wheels and sdists")
 	}
 	return out, nil
 }

@@ -234,7 +234,7 @@ func exchangeDigests(t *testing.T, c *ciHouse) {
 	other := strings.Replace(file, "demo-1.0", "demo-1.1", 1)
 	writeFile(t, other, 0o644, []byte("x"))
 	writeFile(t, file+".publish.attestation", 0o644, []byte("{}"))
-	for _, files := range [][]string{{file, file + ".publish.attestation"}, {filepath.Join(dir, "dist", "demo-1.0*")}} {
+	for _, files := range [][]string{{file, file, file + ".publish.attestation"}, {filepath.Join(dir, "dist", "demo-1.0*")}} {
 		args := append([]string{"token", "exchange", "--server", c.secure, "--digests"}, files...)
 		out, errs, code := c.output(t, c.job(c.hub), append(args, "--ca-file", c.uploadServer.ca, "--", "/bin/sh", "-c", `printf %s "$RIND_UPLOAD_TOKEN@$RIND_UPLOAD_URL"; exit 5`)...)
 		text, url, _ := strings.Cut(out, "@")
@@ -267,11 +267,14 @@ func exchangeRefused(t *testing.T, c *ciHouse) {
 	}
 	server := []string{"--server", c.secure, "--ca-file", c.uploadServer.ca}
 	job := c.job(c.hub)
+	signature := filepath.Join(t.TempDir(), "demo-1.0.tar.gz.asc")
+	writeFile(t, signature, 0o644, []byte("x"))
 	for name, x := range map[string]struct {
 		env  []string
 		args []string
 		says string
 	}{
+		"signatures alone":    {job, append(slices.Clone(server), "--digests", signature), "name the wheels and sdists"},
 		"no CI":               {nil, server, "this is no job of GitHub Actions"},
 		"no permission":       {with(job, "ACTIONS_ID_TOKEN_REQUEST_URL="), server, "'id-token: write'"},
 		"no variable":         {[]string{"GITLAB_CI=true"}, server, "LOCALHOST_ID_TOKEN:"},
