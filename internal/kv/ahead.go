@@ -1,11 +1,13 @@
 package kv
 
+import "maps"
+
 // Ahead reads keys in one round trip, and returns a Reader that answers Get for them from what was read. The Reader is good
 // for as long as r is, in a transaction that does not write these keys. A page of a list reads its records so.
 func Ahead(r Reader, keys []string) (Reader, error) {
 	a := &ahead{Reader: r, read: make(map[string][]byte, len(keys))}
 	if earlier, ok := r.(*ahead); ok {
-		a.Reader, a.read = earlier.Reader, earlier.read
+		a.Reader, a.read = earlier.Reader, maps.Clone(earlier.read)
 	}
 	var want [][]byte
 	for _, k := range keys {
@@ -17,7 +19,7 @@ func Ahead(r Reader, keys []string) (Reader, error) {
 	if len(want) == 0 {
 		return a, nil
 	}
-	values, err := r.GetMany(want)
+	values, err := a.Reader.GetMany(want)
 	if err != nil {
 		return nil, err
 	}
