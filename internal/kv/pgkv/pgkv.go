@@ -65,7 +65,8 @@ type Options struct {
 	// Schema holds the tables and is created if it does not exist: "rind" where it is empty.
 	Schema string
 
-	wait waits // the default where it is zero
+	wait waits           // the default where it is zero
+	dial pgconn.DialFunc // nil, except in tests
 }
 
 // Found is what Open found out about the server, to be shown to people.
@@ -175,6 +176,9 @@ func (o Options) parse() (*pgconn.Config, error) {
 	config.RuntimeParams = map[string]string{} // poolers refuse them
 	config.Fallbacks = nil
 	config.ConnectTimeout = defaultWaits.answer
+	if o.dial != nil {
+		config.DialFunc = o.dial
+	}
 	if o.Password != "" {
 		config.Password = o.Password
 	}
