@@ -39,6 +39,8 @@ type adminCmd struct {
 
 	Projects     adminProjectsCmd `cmd:"" help:"List projects."`
 	AppointOwner adminAppointCmd  `cmd:"" name:"appoint-owner" help:"Give a project without an active owner a new owner."`
+	Yank         adminYankCmd     `cmd:"" help:"Yank a release: installers skip it unless somebody asks for exactly this version."`
+	Unyank       adminUnyankCmd   `cmd:"" help:"Undo a yank."`
 	Tokens       adminTokensCmd   `cmd:"" help:"List tokens, but never their text."`
 	RevokeToken  adminRevokeCmd   `cmd:"" name:"revoke-token" help:"Revoke somebody's token."`
 

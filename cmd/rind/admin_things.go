@@ -52,6 +52,36 @@ func (c adminAppointCmd) Run(ctx context.Context, s streams, a *adminCmd) error 
 	})
 }
 
+// releaseArgs name a release.
+type releaseArgs struct {
+	Project string `arg:"" help:"Name of the project." placeholder:"PROJECT"`
+	Version string `arg:"" help:"Version of the release." placeholder:"VERSION"`
+}
+
+type adminYankCmd struct {
+	releaseArgs
+	Reason string `help:"Why, for those who install it. Installers print it." placeholder:"TEXT"`
+}
+
+// Run yanks a release.
+func (c adminYankCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Done
+	req := adminhttp.Request{Name: c.Project, Version: c.Version, Reason: c.Reason}
+	return a.do(ctx, s, "yank", req, &out, func(w io.Writer) {
+		fmt.Fprintf(w, "The release %s of %s is yanked.\n", c.Version, out.Name)
+	})
+}
+
+type adminUnyankCmd struct{ releaseArgs }
+
+// Run undoes a yank.
+func (c adminUnyankCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Done
+	return a.do(ctx, s, "unyank", adminhttp.Request{Name: c.Project, Version: c.Version}, &out, func(w io.Writer) {
+		fmt.Fprintf(w, "The release %s of %s is not yanked.\n", c.Version, out.Name)
+	})
+}
+
 type adminTokensCmd struct {
 	Search  string `arg:"" optional:"" help:"Part of a label, or the beginning of an ID. Never a token."`
 	Owner   string `help:"Username whose tokens to list." placeholder:"NAME" xor:"in"`

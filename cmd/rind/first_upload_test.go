@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -109,7 +110,8 @@ func TestGatewayRegistersProjects(t *testing.T) {
 // TestServeRegistersProjects is the same for the folder of 'rind serve', which is the issuer itself.
 func TestServeRegistersProjects(t *testing.T) {
 	t.Parallel()
-	s := newServedTeam(t, t.TempDir(), "[[index]]\nregister-on-first-upload = true\n", "demo")
+	dir := t.TempDir()
+	s := newServedTeam(t, dir, "[[index]]\nregister-on-first-upload = true\n", "demo")
 	post := func(token, project string) string {
 		status, body, err := postWheel(s.url+"/legacy/", token, project, "1.0", disttest.Wheel(project, "1.0", ""))
 		return fmt.Sprint(status, " ", body, err)
@@ -126,5 +128,28 @@ func TestServeRegistersProjects(t *testing.T) {
 	}
 	if status, body, _ := s.page(t, "/simple/new/"); status != http.StatusOK || !strings.Contains(body, "new-1.0") {
 		t.Error(status, body)
+	}
+
+	// The operator yanks the release of a project of hers.
+	admin := func(args ...string) (string, error) {
+		out, err := exec.Command(realtest.Rind(t), append([]string{"admin", "--data", filepath.Join(dir, "state")}, args...)...).CombinedOutput()
+		return string(out), err
+	}
+	for _, c := range []struct {
+		args []string
+		says string
+		page bool // shows a yank
+	}{
+		{[]string{"yank", "new", "1.0", "--reason", "broken wheel"}, "The release 1.0 of new is yanked.", true},
+		{[]string{"yank", "new", "2.0"}, "There is nothing with this name or ID.", true},
+		{[]string{"yank", "new", "1.0", "--reason", strings.Repeat("x", 301)}, "300", true},
+		{[]string{"unyank", "new", "1.0"}, "The release 1.0 of new is not yanked.", false},
+		{[]string{"yank", "nobodys", "1.0"}, "There is nothing with this name or ID.", false},
+	} {
+		out, err := admin(c.args...)
+		_, body, _ := s.page(t, "/simple/new/")
+		if !strings.Contains(out, c.says) || (err == nil) != strings.HasPrefix(c.says, "The release") || strings.Contains(body, `data-yanked="broken wheel"`) != c.page {
+			t.Errorf("%q: %s, %v\n%s", c.args, out, err, body)
+		}
 	}
 }

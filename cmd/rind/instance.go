@@ -240,7 +240,7 @@ func (h *instance) openWeb(cfg config.Config, store kv.Store, sealer *seal.Seale
 	}
 	h.handler = site
 	h.admin = adminhttp.New(adminhttp.Config{
-		Auth: h.auth, Issuer: h.issuer, Pages: h.pages, Confirm: site.Confirm, Clock: time.Now, Logger: log,
+		Auth: h.auth, Issuer: h.issuer, Files: h.files, Pages: h.pages, Confirm: site.Confirm, Clock: time.Now, Logger: log,
 		Address: func(path string) string { return cfg.PublicURL.String() + path },
 	})
 	return nil

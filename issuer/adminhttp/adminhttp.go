@@ -24,6 +24,7 @@ import (
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer"
+	"github.com/rind-dev/rind/issuer/files"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/refusal"
 	"github.com/rind-dev/rind/ui"
@@ -35,11 +36,12 @@ const Prefix = "/v1/"
 // maxRequest is the size limit of a Request, in bytes.
 const maxRequest = 64 << 10
 
-// Config is what a handler needs. All fields are required.
+// Config is what a handler needs. All fields are required but Files.
 type Config struct {
 	Auth   *authn.Service
 	Issuer *issuer.Service
-	Pages  *ui.Renderer // has the sentences of problems
+	Files  *files.Service // of the index that this server keeps; nil: another program keeps it
+	Pages  *ui.Renderer   // has the sentences of problems
 
 	// Confirm waits a moment until verifiers have a revision, and says which of them do.
 	Confirm func(ctx context.Context, revision uint64) ui.Propagation

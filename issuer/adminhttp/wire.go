@@ -15,7 +15,8 @@ type Request struct {
 	Unowned bool      `json:"unowned,omitempty"` // of projects
 	After   string    `json:"after,omitempty"`   // Next of the page before
 	Limit   int       `json:"limit,omitempty"`   // of a page
-	Reason  string    `json:"reason,omitempty"`  // of a revocation, or of being read-only
+	Version string    `json:"version,omitempty"` // of a release of the project Name
+	Reason  string    `json:"reason,omitempty"`  // of a revocation, of a yank, or of being read-only
 	Vouched bool      `json:"vouched,omitempty"` // of a recovery
 	On      bool      `json:"on,omitempty"`      // turns read-only mode on
 	To      string    `json:"to,omitempty"`      // who may register: "open", "invite" or "default"
