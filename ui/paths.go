@@ -147,6 +147,9 @@ const (
 	PathAdminTokens      Path = "/admin/tokens"                  // POST searches
 	PathAdminTokenRevoke Path = "/admin/tokens/{id}/revoke"
 
+	PathIssuers      Path = "/admin/ci-systems"               // POST adds one
+	PathIssuerRemove Path = "/admin/ci-systems/{name}/remove" // POST only
+
 	PathSettings     Path = "/admin/settings"              // GET only
 	PathReadOnly     Path = "/admin/settings/read-only"    // POST only
 	PathRegistration Path = "/admin/settings/registration" // POST only
@@ -203,6 +206,7 @@ var paths = map[string]Path{
 	"person": PathPerson, "person.sign_out": PathPersonSignOut, "person.make_admin": PathPersonMakeAdmin, "person.drop_admin": PathPersonDropAdmin,
 	"admin.projects": PathAdminProjects, "admin.project": PathAdminProject, "project.owner": PathProjectOwner, "admin.project.archive": PathAdminArchive,
 	"admin.tokens": PathAdminTokens, "admin.token.revoke": PathAdminTokenRevoke,
+	"issuers": PathIssuers, "issuer.remove": PathIssuerRemove,
 	"settings": PathSettings, "settings.read_only": PathReadOnly, "settings.registration": PathRegistration, "settings.banner": PathBanner, "settings.banner.clear": PathBannerClear,
 	"people": PathAdminPeople, "person.freeze": PathPersonFreeze, "person.thaw": PathPersonThaw,
 	"invitations": PathInvitations, "invitation.end": PathInvitationEnd,

@@ -85,6 +85,15 @@ func (tr *tour) trustPublishers(owner *guest) {
 	}
 }
 
+// knowSystems adds a CI system of which nothing is fetched, and removes it.
+func (tr *tour) knowSystems(admin *guest) {
+	tr.t.Helper()
+	const at = "/admin/ci-systems"
+	admin.fill(at, at, "name", "lab", "url", "https://gitlab.example.org", "kind", "gitlab").is(303, at)
+	admin.get(at).says("https://gitlab.example.org")
+	admin.act(at, "/lab/remove").is(303, at)
+}
+
 // askAsAJob asks at the addresses for jobs of a CI system, without a good ID token.
 func (tr *tour) askAsAJob(job *guest) {
 	tr.t.Helper()

@@ -112,6 +112,7 @@ func (tr *tour) useTokens(ada, bob *guest) {
 	}
 	tr.yankReleases(ada)
 	tr.trustPublishers(ada)
+	tr.knowSystems(ada)
 	tr.askAsAJob(tr.guest("a job", "203.0.113.97"))
 	ada.get("/simple/").is(200, "")
 	ada.send("OPTIONS", "/simple/", "", "").is(204, "")

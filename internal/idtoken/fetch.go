@@ -27,6 +27,9 @@ const (
 
 // load reads the keys of an issuer from their file, or fetches them.
 func load(ctx context.Context, i Issuer) ([]key, error) {
+	if i.JWKS != "" {
+		return parseKeys([]byte(i.JWKS), algorithms)
+	}
 	if i.JWKSFile != "" {
 		f, err := os.Open(i.JWKSFile)
 		if err != nil {
@@ -100,6 +103,10 @@ func client(i Issuer) (*http.Client, error) {
 	roots, err := certificates(i.CAFile)
 	if err != nil {
 		return nil, err
+	}
+	if i.CA != "" {
+		roots = x509.NewCertPool()
+		roots.AppendCertsFromPEM([]byte(i.CA)) // Check has tried it
 	}
 	d := &net.Dialer{Timeout: fetchTime, ControlContext: func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		return checkAddress(network, address, i.PrivateAddresses)

@@ -1,6 +1,7 @@
 package idtoken
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
@@ -30,6 +31,9 @@ type Issuer struct {
 	JWKSURL  string // where the keys are; "": the issuer's discovery document says it
 	JWKSFile string // a file with the keys, for an issuer that can't be reached; "": they are fetched
 	CAFile   string // PEM certificates that the issuer's server is trusted by; "": those of the system
+
+	JWKS string // the keys themselves, instead of JWKSFile
+	CA   string // PEM certificates, instead of CAFile
 
 	// PrivateAddresses lets the issuer's server have an address that is not public. Link-local
 	// addresses, where clouds answer with credentials, stay refused.
@@ -72,6 +76,17 @@ func (i Issuer) Check() error {
 	}
 	if i.JWKSFile != "" && (i.JWKSURL != "" || i.CAFile != "" || i.PrivateAddresses) {
 		errs = append(errs, errors.New("jwks-file: nothing is fetched then: leave out jwks-url, ca-file and private-addresses"))
+	}
+	if i.JWKS != "" && (i.JWKSFile != "" || i.JWKSURL != "" || i.CA != "" || i.PrivateAddresses) {
+		errs = append(errs, errors.New("keys: nothing is fetched then: leave out the address of the keys, the certificates and private addresses"))
+	}
+	if i.JWKS != "" {
+		if _, err := parseKeys([]byte(i.JWKS), algorithms); err != nil {
+			errs = append(errs, fmt.Errorf("keys: %w", err))
+		}
+	}
+	if i.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(i.CA)) {
+		errs = append(errs, errors.New("ca: it contains no PEM certificate"))
 	}
 	return errors.Join(errs...)
 }

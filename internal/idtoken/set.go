@@ -22,6 +22,7 @@ type Set struct {
 
 	mu      sync.Mutex
 	issuers []Issuer
+	more    []Issuer           // see SetMore
 	keys    map[string]*keySet // by URL; only of issuers that a publisher named
 }
 
@@ -37,11 +38,35 @@ func New(cfg Config) *Set {
 	return s
 }
 
-// Issuers lists the issuers, in the order of the Config.
+// Issuers lists the issuers, in the order of the Config, and behind them those of SetMore.
 func (s *Set) Issuers() []Issuer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.issuers)
+	return append(slices.Clone(s.issuers), s.more...)
+}
+
+// Configured lists the issuers of the Config.
+func (s *Set) Configured() []Issuer { return slices.Clone(s.issuers) }
+
+// SetMore replaces the issuers that were added while the program runs. Those with the name or the URL of one of the Config are left out. The
+// keys of issuers that changed are forgotten.
+func (s *Set) SetMore(more []Issuer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Equal(s.more, more) {
+		return
+	}
+	for _, was := range s.more {
+		if !slices.Contains(more, was) {
+			delete(s.keys, was.URL)
+		}
+	}
+	s.more = nil
+	for _, i := range more {
+		if !slices.ContainsFunc(s.issuers, func(has Issuer) bool { return has.URL == i.URL || has.Name == i.Name }) {
+			s.more = append(s.more, i)
+		}
+	}
 }
 
 // Issuer returns the issuer that has a URL, to the byte.

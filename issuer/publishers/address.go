@@ -1,6 +1,7 @@
 package publishers
 
 import (
+	"context"
 	"net/url"
 	"regexp"
 	"strings"
@@ -18,13 +19,17 @@ var scpAddress = regexp.MustCompile(`^(?:[A-Za-z0-9._-]+@)?([A-Za-z0-9.-]+):([A-
 
 // FromAddress returns rules for the repository that an address leads to, as people paste it: that of a page in a browser, or of git clone. If
 // it leads to the file of a workflow, the rules name that workflow. Its problem has the field "from".
-func (s *Service) FromAddress(address string) (Rules, error) {
+func (s *Service) FromAddress(ctx context.Context, address string) (Rules, error) {
 	host, path, ok := splitAddress(address)
 	if !ok {
 		return Rules{}, problem.New("from", "publisher_address_invalid")
 	}
 	known := false
-	for _, i := range s.Issuers() {
+	all, err := s.Issuers(ctx)
+	if err != nil {
+		return Rules{}, err
+	}
+	for _, i := range all {
 		rest, here := below(host+"/"+path, pagesOf(i))
 		if !here {
 			continue

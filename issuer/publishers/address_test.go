@@ -28,16 +28,16 @@ func TestFromAddress(t *testing.T) {
 		"git@gitlab.com:group/sub/demo.git":                                    {"https://gitlab.com", "group/sub/demo", ""},
 		"https://user:secret@gitlab.com/group/demo":                            {"https://gitlab.com", "group/demo", ""},
 	} {
-		got, err := h.Publishers.FromAddress(address)
+		got, err := h.Publishers.FromAddress(h.Context(), address)
 		if err != nil || got.Issuer != want[0] || got.Repository != want[1] || got.Workflow != want[2] {
 			t.Errorf("%q: %+v, %v", address, got, err)
 		}
 	}
 	for _, address := range []string{"", "https://github.com/octo", "https://github.com/octo/..", "https://github.com/a b/c", "https://gitlab.com/x", "https://%zz/a/b", strings.Repeat("a", 2000)} {
-		h.Refused("from: publisher_address_invalid", func() error { _, err := h.Publishers.FromAddress(address); return err })
+		h.Refused("from: publisher_address_invalid", func() error { _, err := h.Publishers.FromAddress(h.Context(), address); return err })
 	}
 	for _, address := range []string{"https://example.org/octo/demo", "octo/demo", "octo", "https://github.com.evil.example/octo/demo", "https://" + host + ".evil.example/a/b", "javascript://x/octo/demo"} {
-		h.Refused("from: publisher_address_unknown", func() error { _, err := h.Publishers.FromAddress(address); return err })
+		h.Refused("from: publisher_address_unknown", func() error { _, err := h.Publishers.FromAddress(h.Context(), address); return err })
 	}
 	page := publishers.Rules{Issuer: h.github.URL, Kind: "github", Repository: "octo/demo"}.Page()
 	if page != hub+"/octo/demo" {

@@ -61,6 +61,9 @@ func (s *Service) Exchange(ctx context.Context, req Request) (Answer, error) {
 	if err := s.busy.take("net", network(req.From), maxPerNetwork, s.clock()); err != nil {
 		return Answer{}, err
 	}
+	if err := s.loadIssuers(ctx); err != nil {
+		return Answer{}, err
+	}
 	v, err := s.idtokens.Verify(ctx, req.IDToken, s.audience, func(url string) (bool, error) { return s.named(ctx, url) })
 	if err != nil {
 		return Answer{}, err

@@ -19,6 +19,9 @@ func (s *Service) Tend(ctx context.Context) error {
 func (s *Service) RefreshKeys(ctx context.Context) error {
 	urls, err := s.namedIssuers(ctx)
 	if err == nil {
+		err = s.loadIssuers(ctx)
+	}
+	if err == nil {
 		s.idtokens.Refresh(ctx, urls)
 	}
 	return err

@@ -22,6 +22,7 @@ import (
 //	issuer/publisherno/<publisher>         refusals
 //	issuer/publisherbeside/<project>/<token>
 //	                                       "": the token's owner was told that it uploaded beside a publisher
+//	issuer/cisystem/<name>                 an idtoken.Issuer that an administrator added
 //	issuer/idtoken/<mark>                  "": the ID token was used
 //	issuer/idtokenend/<seconds><mark>      "": when the mark is of no use any more
 const (
@@ -29,6 +30,7 @@ const (
 	keyIssuers   = "issuer/publisheriss/"
 	keyMarkEnd   = "issuer/idtokenend/"
 	keyRuns      = "issuer/publisherrun/"
+	keyAdded     = "issuer/cisystem/"
 )
 
 func publisherKey(id string) string    { return keyPublisher + id }
@@ -37,6 +39,7 @@ func ofKey(project, id string) []byte  { return append(ofPrefix(project), id...)
 func byPrefix(user string) []byte      { return []byte("issuer/publisherby/" + user + "/") }
 func byKey(user, id string) []byte     { return append(byPrefix(user), id...) }
 func refusalKey(id string) string      { return "issuer/publisherno/" + id }
+func addedKey(name string) string      { return keyAdded + name }
 func uploadsKey(project string) string { return "issuer/publisheruploads/" + project }
 func besideKey(project, token string) string {
 	return "issuer/publisherbeside/" + project + "/" + token

@@ -21,7 +21,7 @@ const remindBefore = 3 * ledger.Day
 // Nothing is reserved: if somebody registers the project meanwhile, the pending publisher ends. The problems are those of Add, and for the name
 // "name".
 func (s *Service) AddPending(ctx context.Context, p ledger.Principal, name string, rules Rules) (Publisher, error) {
-	rules, id, err := s.checked(rules)
+	rules, id, err := s.checked(ctx, rules)
 	var ps problem.Problems
 	name = strings.TrimSpace(name)
 	if len(name) > projects.MaxProjectName || !caveats.ValidProjectName(name) {

@@ -60,7 +60,7 @@ type record struct {
 // Add adds a publisher to a project; only its owners may, and p vouches for it. The fields of problems are those of Rules, in lower case, and
 // "issuer". An equal publisher of the project gives "publisher_exists" with no field.
 func (s *Service) Add(ctx context.Context, p ledger.Principal, project string, rules Rules) (Publisher, error) {
-	rules, id, err := s.checked(rules)
+	rules, id, err := s.checked(ctx, rules)
 	if err != nil {
 		return Publisher{}, err
 	}
@@ -89,7 +89,10 @@ func (s *Service) Add(ctx context.Context, p ledger.Principal, project string, r
 }
 
 // checked returns rules in their canonical form, and an id for their publisher.
-func (s *Service) checked(rules Rules) (Rules, string, error) {
+func (s *Service) checked(ctx context.Context, rules Rules) (Rules, string, error) {
+	if err := s.loadIssuers(ctx); err != nil {
+		return rules, "", err
+	}
 	issuer, ok := s.idtokens.Issuer(strings.TrimSpace(rules.Issuer))
 	if !ok {
 		return rules, "", problem.New("issuer", "publisher_issuer_unknown", "issuer", ledger.Excerpt(rules.Issuer))

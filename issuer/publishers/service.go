@@ -1,6 +1,7 @@
 package publishers
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -62,7 +63,10 @@ func New(l *ledger.Ledger, p *projects.Service, t *tokens.Service, cfg Config) *
 func (s *Service) Audience() string { return s.audience }
 
 // Issuers lists the issuers whose tokens publishers can be made for.
-func (s *Service) Issuers() []idtoken.Issuer { return s.idtokens.Issuers() }
+func (s *Service) Issuers(ctx context.Context) ([]idtoken.Issuer, error) {
+	err := s.loadIssuers(ctx)
+	return s.idtokens.Issuers(), err
+}
 
 // KeysOf returns what is known of the keys of an issuer.
 func (s *Service) KeysOf(url string) idtoken.State { return s.idtokens.State(url) }

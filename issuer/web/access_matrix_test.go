@@ -159,6 +159,10 @@ var matrix = map[string]row{
 	"GET /projects/:name/delete":           {path: "/projects/demo/delete", answer: manage.but(owner, "200", stale, "303 /login/totp{next}")},
 	"POST /projects/:name/delete":          {path: "/projects/demo/delete", answer: manage.but(owner, "422", stale, "303 /login/totp{next}")},
 
+	"GET /admin/ci-systems":               {answer: admins("200")},
+	"POST /admin/ci-systems":              {answer: freshAdmins("422")},
+	"POST /admin/ci-systems/:name/remove": {path: "/admin/ci-systems/none/remove", answer: freshAdmins("404")},
+
 	"GET /projects/:name/publishers":                {path: "/projects/demo/publishers", answer: project},
 	"GET /projects/:name/publishers/new":            {path: "/projects/demo/publishers/new", answer: manage.but(owner, "200", stale, "303 /login/totp{next}")},
 	"POST /projects/:name/publishers/new":           {path: "/projects/demo/publishers/new", answer: manage.but(owner, "422", stale, "303 /login/totp{next}")},
@@ -269,7 +273,7 @@ var matrix = map[string]row{
 // formPages are the pages with the forms that are sent to another address.
 var formPages = map[string]string{
 	"POST /admin/projects/:name/owner": "/admin/projects/demo", "POST /admin/projects/:name/archive": "/admin/projects/demo",
-	"POST /admin/settings/read-only":    "/admin/settings",
+	"POST /admin/settings/read-only": "/admin/settings", "POST /admin/ci-systems/:name/remove": "/admin/ci-systems",
 	"POST /admin/settings/registration": "/admin/settings", "POST /admin/settings/banner": "/admin/settings", "POST /admin/settings/banner/clear": "/admin/settings",
 	"POST /verify-email/resend": "/verify-email/sent", "POST /verify-email/change": "/verify-email/sent",
 	"POST /account/sessions/:id/end": "/account/sessions", "POST /account/sessions/end-others": "/account/sessions", "POST /account/devices/:id/forget": "/account/sessions",

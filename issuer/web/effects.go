@@ -30,9 +30,9 @@ var effects = map[ui.Path]effect{
 	ui.PathVerifiers: givesPower, ui.PathReadOnly: givesPower, ui.PathRegistration: givesPower, ui.PathBanner: givesPower,
 	ui.PathProjectOwner: givesPower, ui.PathPersonRecovery: givesPower, ui.PathAdminArchive: dependsOnForm,
 	ui.PathReleaseUnyank: givesPower,
-	ui.PathPublisherNew:  givesPower, ui.PathPublisherTake: givesPower, ui.PathPublisherVouch: givesPower, ui.PathPendingNew: givesPower, ui.PathProjectAllTokens: givesPower,
+	ui.PathPublisherNew:  givesPower, ui.PathPublisherTake: givesPower, ui.PathPublisherVouch: givesPower, ui.PathPendingNew: givesPower, ui.PathProjectAllTokens: givesPower, ui.PathIssuers: givesPower,
 
-	ui.PathReleaseDelete: endsForOthers, ui.PathFileDelete: endsForOthers,
+	ui.PathIssuerRemove: endsForOthers, ui.PathReleaseDelete: endsForOthers, ui.PathFileDelete: endsForOthers,
 	ui.PathProjectDelete: endsForOthers, ui.PathPersonSignOut: endsForOthers, ui.PathPersonDropAdmin: endsForOthers,
 	ui.PathPersonFreeze: endsForOthers, ui.PathBannerClear: endsForOthers,
 

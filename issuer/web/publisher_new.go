@@ -23,15 +23,19 @@ func (s *publisherServer) newPage(v *visit, status int, l ui.Layout) error {
 		}
 		page.Project = p.Name
 	}
-	for _, i := range s.publishers.Issuers() {
+	all, err := s.publishers.Issuers(v.Request().Context())
+	if err != nil {
+		return err
+	}
+	for _, i := range all {
 		page.Issuers = append(page.Issuers, ui.IssuerChoice{URL: i.URL, Kind: string(i.Kind), Name: i.Name})
 	}
 	switch from := v.QueryParam("from"); {
 	case v.form != nil:
-		s.showTyped(v, &page)
+		showTyped(v, &page, all)
 	case v.QueryParams().Has("from"):
 		page.From = from
-		rules, err := s.publishers.FromAddress(from)
+		rules, err := s.publishers.FromAddress(v.Request().Context(), from)
 		var ps problem.Problems
 		if errors.As(err, &ps) {
 			page.Layout, status = v.layoutWith(ps), http.StatusUnprocessableEntity
@@ -40,16 +44,16 @@ func (s *publisherServer) newPage(v *visit, status int, l ui.Layout) error {
 		if err != nil {
 			return err
 		}
-		s.begin(&page, rules)
+		begin(&page, all, rules)
 	default:
-		s.begin(&page, publishers.Rules{Issuer: v.QueryParam("issuer")})
+		begin(&page, all, publishers.Rules{Issuer: v.QueryParam("issuer")})
 	}
 	return v.render(status, page)
 }
 
 // begin begins the second step with rules, unless nobody knows their issuer.
-func (s *publisherServer) begin(page *ui.PublisherNewPage, rules publishers.Rules) {
-	i, ok := s.choice(rules.Issuer)
+func begin(page *ui.PublisherNewPage, all []idtoken.Issuer, rules publishers.Rules) {
+	i, ok := choice(all, rules.Issuer)
 	if !ok {
 		return
 	}
@@ -61,8 +65,7 @@ func (s *publisherServer) begin(page *ui.PublisherNewPage, rules publishers.Rule
 }
 
 // choice returns the issuer that a form names. CircleCI's names no organization there.
-func (s *publisherServer) choice(url string) (idtoken.Issuer, bool) {
-	all := s.publishers.Issuers()
+func choice(all []idtoken.Issuer, url string) (idtoken.Issuer, bool) {
 	n := slices.IndexFunc(all, func(i idtoken.Issuer) bool { return i.URL == url })
 	if n < 0 {
 		return idtoken.Issuer{}, false
@@ -71,9 +74,9 @@ func (s *publisherServer) choice(url string) (idtoken.Issuer, bool) {
 }
 
 // showTyped shows what was typed in the second step.
-func (s *publisherServer) showTyped(v *visit, page *ui.PublisherNewPage) {
+func showTyped(v *visit, page *ui.PublisherNewPage, all []idtoken.Issuer) {
 	f := v.form
-	s.begin(page, publishers.Rules{
+	begin(page, all, publishers.Rules{
 		Issuer: f.Get("issuer"), Repository: f.Get("repository"), Workflow: f.Get("workflow"), Called: f.Get("called"), Environment: f.Get("environment"),
 		Runner: f.Get("runner"), Tag: f.Get("tag"), Protected: f.Get("protected") == "yes", Network: f.Get("network") == "yes",
 	})
@@ -89,7 +92,11 @@ func (s *publisherServer) rules(v *visit) (publishers.Rules, error) {
 		Refs: lines(f.Get("refs")), Events: lines(f.Get("events")), Runner: f.Get("runner"), Tag: f.Get("tag"),
 		Protected: f.Get("protected") == "yes", Network: f.Get("network") == "yes",
 	}
-	i, ok := s.choice(r.Issuer)
+	all, err := s.publishers.Issuers(v.Request().Context())
+	if err != nil {
+		return r, err
+	}
+	i, ok := choice(all, r.Issuer)
 	if !ok {
 		return r, problem.New("", "publisher_issuer_unknown", "issuer", ledger.Excerpt(r.Issuer))
 	}
@@ -100,7 +107,6 @@ func (s *publisherServer) rules(v *visit) (publishers.Rules, error) {
 		}
 		r.Issuer = one.URL
 	}
-	var err error
 	r.Claims, err = claimRules(lines(f.Get("claims")))
 	return r, err
 }

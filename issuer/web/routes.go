@@ -312,6 +312,10 @@ func (s *publisherServer) routes(p pages) {
 	p.page(ui.PathPublisherRemove, member, s.removePage)
 	p.post(ui.PathPublisherRemove, member, s.remove, returns{problems: s.removePage, done: ui.PathPublishers})
 
+	p.page(ui.PathIssuers, administrator, s.issuersPage)
+	p.post(ui.PathIssuers, administrator, s.addIssuer, returns{problems: s.issuersPage, done: ui.PathIssuers})
+	p.post(ui.PathIssuerRemove, administrator, s.removeIssuer, returns{form: ui.PathIssuers, done: ui.PathIssuers})
+
 	p.get(ui.PathPendingPublishers, member, s.listPending)
 	p.page(ui.PathPendingNew, fresh(formTime), s.newPage)
 	p.post(ui.PathPendingNew, member, s.addPending, returns{problems: s.newPage, done: ui.PathPendingPublisher})

@@ -63,7 +63,7 @@ func publisherPages() []Page {
 		return ui.WorkflowFor(r.Rules, upload, "packages.example.org")
 	}
 	github := ui.PublisherRules{Issuer: gitHub, Kind: ui.KindGitHub, Repository: "octo/demo-plugins", Workflow: "release.yml", Environment: "pypi"}
-	return append([]Page{
+	return append(append([]Page{
 		{"publishers", ui.PublishersPage{Layout: done(member(), "publisher_removed"), Project: name, Owner: true, Rows: rows, Uploads: jobUploads(), Days: 7}},
 		{"publishers-none", ui.PublishersPage{Layout: member(), Project: name, Owner: true, Days: 7}},
 		{"publishers-maintainer", ui.PublishersPage{Layout: member(), Project: name, Days: 7}},
@@ -85,7 +85,7 @@ func publisherPages() []Page {
 		{"publisher-new", ui.PublisherNewPage{Layout: member(), Project: name, Issuers: issuerChoices()}},
 		{"publisher-new-github", ui.PublisherNewPage{Layout: member(), Project: name, Second: true, Issuers: issuerChoices(), Rules: github}},
 		{"publisher-new-pending", ui.PublisherNewPage{Layout: member(), Second: true, Issuers: issuerChoices(), Rules: github, Name: "demo-next", Life: 30}},
-	}, publisherForms()...)
+	}, publisherForms()...), issuerPages()...)
 }
 
 // publisherForms are the forms of other CI systems, and those with problems.
@@ -112,5 +112,19 @@ func publisherForms() []Page {
 		{"publisher-new-google", form(ui.PublisherRules{Issuer: "https://accounts.google.com", Kind: ui.KindGoogle})},
 		{"publisher-new-circleci", circle},
 		{"publisher-new-generic", generic},
+	}
+}
+
+func issuerPages() []Page {
+	rows := []ui.IssuerRow{
+		{Name: "forge", URL: forgejo, Kind: ui.KindGitHub, Added: true, InUse: true, Keys: 2, FetchedAt: ago(time.Hour)},
+		{Name: "our-gitlab-of-the-second-department", URL: "https://gitlab.example.org", Kind: ui.KindGitLab, InUse: true, Failed: "https://gitlab.example.org/.well-known/openid-configuration: the address 10.0.0.7 is not public"},
+		{Name: "buildkite", URL: "https://agent.buildkite.com", Kind: ui.KindGeneric, Added: true},
+	}
+	return []Page{
+		{"issuers", ui.IssuersPage{Layout: done(member(), "issuer_added"), Rows: rows}},
+		{"issuers-problems", ui.IssuersPage{Name: "Our", URL: "http://x", Keys: "x", CA: "x", Private: true, Layout: wrong(member(),
+			ui.Problem{Field: "name", Code: "issuer_taken"}, ui.Problem{Field: "url", Code: "issuer_invalid", Args: ui.Args{"why": "“http://x” must begin with https://, in lower case"}},
+			ui.Problem{Field: "kind", Code: "issuer_invalid", Args: ui.Args{"why": "must be github, gitlab or generic"}}, ui.Problem{Field: "keys", Code: "issuer_too_long", Args: ui.Args{"max": 32768}})}},
 	}
 }

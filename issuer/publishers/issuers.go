@@ -1,0 +1,182 @@
+package publishers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rind-dev/rind/internal/audit"
+	"github.com/rind-dev/rind/internal/idtoken"
+	"github.com/rind-dev/rind/internal/kv"
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/ledger"
+)
+
+// Limits of the issuers that administrators add.
+const (
+	MaxIssuers   = 50
+	maxIssuerPEM = 32 << 10 // bytes of the keys, and of the certificates
+)
+
+// AddedIssuer is an issuer that an administrator added.
+type AddedIssuer struct {
+	idtoken.Issuer
+	Keys       idtoken.State
+	Publishers bool // a publisher names it
+}
+
+// loadIssuers makes the issuers that administrators added known to the Set: another process may have added one.
+func (s *Service) loadIssuers(ctx context.Context) error {
+	var all []idtoken.Issuer
+	err := s.store.View(ctx, func(r kv.Reader) (err error) {
+		all, err = readIssuers(r)
+		return err
+	})
+	if err == nil {
+		s.idtokens.SetMore(all)
+	}
+	return err
+}
+
+func readIssuers(r kv.Reader) (all []idtoken.Issuer, err error) {
+	pairs, err := r.Scan([]byte(keyAdded), nil, MaxIssuers, false)
+	for _, p := range pairs {
+		var i idtoken.Issuer
+		if bad := json.Unmarshal(p.Value, &i); bad != nil {
+			return nil, fmt.Errorf("publishers: the record %q is damaged: %w", p.Key, bad)
+		}
+		all = append(all, i)
+	}
+	return all, err
+}
+
+// AddIssuer adds an issuer of ID tokens, for administrators: the publishers of all projects can name it. It names no files. Problems have the
+// fields name, url, kind, keys_url, keys and ca.
+func (s *Service) AddIssuer(ctx context.Context, p ledger.Principal, i idtoken.Issuer) error {
+	for _, f := range []*string{&i.Name, &i.URL, &i.JWKSURL, &i.JWKS, &i.CA} {
+		*f = strings.TrimSpace(*f)
+	}
+	i.JWKSFile, i.CAFile = "", ""
+	if err := s.checkIssuer(i); err != nil {
+		return err
+	}
+	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
+		if err := admitAdmin(c, p); err != nil {
+			return err
+		}
+		have, err := readIssuers(c)
+		if err != nil {
+			return err
+		}
+		if len(have) >= MaxIssuers {
+			return problem.New("", "too_many_issuers", "max", MaxIssuers)
+		}
+		if slices.ContainsFunc(have, func(h idtoken.Issuer) bool { return h.Name == i.Name || h.URL == i.URL }) {
+			return problem.New("name", "issuer_taken")
+		}
+		if err := kv.PutJSON(c, addedKey(i.Name), i); err != nil {
+			return err
+		}
+		return auditIssuer(c, p, "added", i)
+	})
+	if err == nil {
+		err = s.loadIssuers(ctx)
+	}
+	return err
+}
+
+// checkIssuer turns what Check says into problems beside their fields.
+func (s *Service) checkIssuer(i idtoken.Issuer) error {
+	var ps problem.Problems
+	if len(i.JWKS) > maxIssuerPEM || len(i.CA) > maxIssuerPEM {
+		return problem.New("keys", "issuer_too_long", "max", maxIssuerPEM)
+	}
+	fields := map[string]string{"url": "url", "kind": "kind", "jwks-url": "keys_url", "keys": "keys", "ca": "ca"}
+	if err := i.Check(); err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			setting, why, found := strings.Cut(line, ": ")
+			field := fields[setting]
+			if !found || field == "" {
+				field, why = "name", line
+			}
+			ps.Add(field, "issuer_invalid", "why", ledger.Excerpt(why))
+		}
+		return ps.Err()
+	}
+	for _, has := range s.idtokens.Configured() {
+		if has.Name == i.Name || has.URL == i.URL {
+			return problem.New("name", "issuer_taken")
+		}
+	}
+	return nil
+}
+
+// RemoveIssuer removes an issuer that was added, for administrators. Its publishers stay and get no tokens; those that jobs have end within
+// tokens.RunLife.
+func (s *Service) RemoveIssuer(ctx context.Context, p ledger.Principal, name string) error {
+	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
+		if err := admitAdmin(c, p); err != nil {
+			return err
+		}
+		have, err := readIssuers(c)
+		if err != nil {
+			return err
+		}
+		n := slices.IndexFunc(have, func(h idtoken.Issuer) bool { return h.Name == name })
+		if n < 0 {
+			return ledger.ErrNotFound
+		}
+		if err := c.Delete([]byte(addedKey(name))); err != nil {
+			return err
+		}
+		return auditIssuer(c, p, "removed", have[n])
+	})
+	if err == nil {
+		err = s.loadIssuers(ctx)
+	}
+	return err
+}
+
+// AddedIssuers lists the issuers that administrators added, for administrators.
+func (s *Service) AddedIssuers(ctx context.Context, p ledger.Principal) (out []AddedIssuer, err error) {
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
+		out = nil
+		if !p.Admin {
+			return ledger.ErrNotFound
+		}
+		all, err := readIssuers(r)
+		if err != nil {
+			return err
+		}
+		for _, i := range all {
+			named, err := r.Scan(issuerPrefix(i.URL), nil, 1, false)
+			if err != nil {
+				return err
+			}
+			out = append(out, AddedIssuer{Issuer: i, Keys: s.idtokens.State(i.URL), Publishers: len(named) > 0})
+		}
+		return nil
+	})
+	return out, err
+}
+
+// admitAdmin admits administrators. To others there is nothing.
+func admitAdmin(c *ledger.Change, p ledger.Principal) error {
+	if err := c.Admit(p); err != nil {
+		return err
+	}
+	if !p.Admin {
+		return ledger.ErrNotFound
+	}
+	return nil
+}
+
+func auditIssuer(c *ledger.Change, p ledger.Principal, what string, i idtoken.Issuer) error {
+	detail := map[string]string{"name": i.Name, "issuer": i.URL, "kind": string(i.Kind)}
+	if i.PrivateAddresses {
+		detail["private_addresses"] = "yes"
+	}
+	return c.Audit(p, audit.Event{Kind: "ci_system." + what, Detail: detail})
+}
