@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -30,6 +31,7 @@ var _ policy.Ledger = (*Ledger)(nil)
 // ended become [policy.Unknown]. The file must have mode 0600; with group, its group may have access too.
 func Open(path string, group bool) (_ *Ledger, err error) {
 	defer damaged(path, &err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // of a file that was cut off
 	fi, err := os.Stat(path)
 	if err == nil {
 		err = private.Of(group).Check(path, fi)
@@ -113,6 +115,7 @@ func forgetUnderWay(tx *bbolt.Tx) error {
 // update runs a transaction on the bucket of an index.
 func (l *Ledger) update(ctx context.Context, index string, do func(*bbolt.Bucket) error) (err error) {
 	defer damaged(l.db.Path(), &err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	if err := ctx.Err(); err != nil {
 		return err
 	}
