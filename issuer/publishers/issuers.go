@@ -27,6 +27,25 @@ type AddedIssuer struct {
 	Publishers bool // a publisher names it
 }
 
+// issuerRecord is an issuer in the store.
+type issuerRecord struct {
+	Name    string       `json:"name"`
+	URL     string       `json:"url"`
+	Kind    idtoken.Kind `json:"kind"`
+	KeysURL string       `json:"keys_url,omitempty"`
+	Keys    string       `json:"keys,omitempty"` // JWKS
+	CA      string       `json:"ca,omitempty"`   // PEM
+	Private bool         `json:"private,omitempty"`
+}
+
+func recordOf(i idtoken.Issuer) issuerRecord {
+	return issuerRecord{Name: i.Name, URL: i.URL, Kind: i.Kind, KeysURL: i.JWKSURL, Keys: i.JWKS, CA: i.CA, Private: i.PrivateAddresses}
+}
+
+func (rec issuerRecord) issuer() idtoken.Issuer {
+	return idtoken.Issuer{Name: rec.Name, URL: rec.URL, Kind: rec.Kind, JWKSURL: rec.KeysURL, JWKS: rec.Keys, CA: rec.CA, PrivateAddresses: rec.Private}
+}
+
 // loadIssuers makes the issuers that administrators added known to the Set: another process may have added one.
 func (s *Service) loadIssuers(ctx context.Context) error {
 	var all []idtoken.Issuer
@@ -43,11 +62,12 @@ func (s *Service) loadIssuers(ctx context.Context) error {
 func readIssuers(r kv.Reader) (all []idtoken.Issuer, err error) {
 	pairs, err := r.Scan([]byte(keyAdded), nil, MaxIssuers, false)
 	for _, p := range pairs {
-		var i idtoken.Issuer
-		if bad := json.Unmarshal(p.Value, &i); bad != nil {
+		var rec issuerRecord
+		bad := json.Unmarshal(p.Value, &rec)
+		if bad != nil {
 			return nil, fmt.Errorf("publishers: the record %q is damaged: %w", p.Key, bad)
 		}
-		all = append(all, i)
+		all = append(all, rec.issuer())
 	}
 	return all, err
 }
@@ -76,7 +96,7 @@ func (s *Service) AddIssuer(ctx context.Context, p ledger.Principal, i idtoken.I
 		if slices.ContainsFunc(have, func(h idtoken.Issuer) bool { return h.Name == i.Name || h.URL == i.URL }) {
 			return problem.New("name", "issuer_taken")
 		}
-		if err := kv.PutJSON(c, addedKey(i.Name), i); err != nil {
+		if err := kv.PutJSON(c, addedKey(i.Name), recordOf(i)); err != nil {
 			return err
 		}
 		return auditIssuer(c, p, "added", i)

@@ -22,7 +22,7 @@ import (
 //	issuer/publisherno/<publisher>         refusals
 //	issuer/publisherbeside/<project>/<token>
 //	                                       "": the token's owner was told that it uploaded beside a publisher
-//	issuer/cisystem/<name>                 an idtoken.Issuer that an administrator added
+//	issuer/cisystem/<name>                 issuerRecord of an issuer that an administrator added
 //	issuer/idtoken/<mark>                  "": the ID token was used
 //	issuer/idtokenend/<seconds><mark>      "": when the mark is of no use any more
 const (
