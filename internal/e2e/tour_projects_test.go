@@ -78,6 +78,7 @@ func (tr *tour) trustPublishers(owner *guest) {
 		if c.name == "" {
 			owner.fill("/projects/demo/only-publishers", "/projects/demo/only-publishers").is(303, "/projects/demo")
 			owner.get("/projects/demo").says("Only jobs of this project")
+			owner.get("/projects/demo/settings").says("Let all tokens upload again")
 			owner.fill("/projects/demo/all-tokens", "/projects/demo/all-tokens").is(303, "/projects/demo")
 		}
 		owner.fill(one+"/remove", one+"/remove").is(303, c.list)
