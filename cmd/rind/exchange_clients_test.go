@@ -24,7 +24,6 @@ type publisher struct {
 	args    []string                  // URL is the upload address, DIST the wheel
 	ca      []string                  // variables that name CAs, beside SSL_CERT_FILE
 	burns   bool                      // it ends its token
-	refused string                    // what a person reads of a refusal: "" for the reason
 }
 
 var trustedPublishers = []publisher{

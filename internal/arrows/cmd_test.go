@@ -21,12 +21,13 @@ var cmdMay = []string{
 
 // cmdExceptions are other imports of single files, and what they are for there.
 var cmdExceptions = map[string]string{
-	"admin.go bytes":        "an answer is printed with one write",
-	"mails.go crypto/tls":   "the setting mail.ca-file",
-	"mails.go crypto/x509":  "the setting mail.ca-file",
-	"mails.go unicode":      "a mail's subject in the middle of a line",
-	"mails.go unicode/utf8": "a mail's subject in the middle of a line",
-	"rekey.go bytes":        "whether the key file has another key than before",
+	"admin.go bytes":                 "an answer is printed with one write",
+	"mails.go crypto/tls":            "the setting mail.ca-file",
+	"mails.go crypto/x509":           "the setting mail.ca-file",
+	"mails.go unicode":               "a mail's subject in the middle of a line",
+	"mails.go unicode/utf8":          "a mail's subject in the middle of a line",
+	"rekey.go bytes":                 "whether the key file has another key than before",
+	"reload_settings.go sync/atomic": "the handler that new settings bring takes the place of the one that serves",
 }
 
 // cmd/rind is wiring: from flags and settings to calls of rooms.

@@ -72,7 +72,7 @@ var incidents = []incident{
 
 	// Storage and the trail.
 	{"power loss: bbolt #562, #701, #778, #402", "internal/kv/boltkv:TestKilledWriter TestTruncatedFile TestDamagedPages;issuer:TestKilledAtAnyMoment", ""},
-	{"OIDC publishers: TOB-PYPI26-1, -2, -12, resurrection of owner ids", "", "rind has no trusted publishers: nobody gets a token for another provider's"},
+	{"OIDC publishers: TOB-PYPI26-1, -2, -12, resurrection of owner ids", "issuer/publishers:TestMistakesOfOthers TestMistakesOfOthersAboutKeys TestPins TestFiftyAtOnce;internal/idtoken:TestClaims TestIssuersAreApart", ""},
 	{"audit rows silently dropped, hidden by a stub of the wrong shape: TOB-PYPI26-4", "authn:TestFaultsChangeNothing TestEveryKindOfRow;issuer:TestStoreFailsAnywhere;internal/audit:TestMistakesOfTheCallerAreRefused", ""},
 	{"changes of the administrator's flag not logged: TOB-PYPI26-14", "authn:TestEveryKindOfRow", ""},
 	{"secrets in the audit log: Harbor GHSA-prh4-vhfh-24mj", "authn:TestNoSecretIsKept;issuer/web:TestNoSecretIsLeft;issuer:TestStoreHoldsNoSecret", ""},
@@ -80,20 +80,20 @@ var incidents = []incident{
 
 	// Requests of one's own, and what is done twice.
 	{"one's own request approved, approval spent twice, oracle of existence in the approval API: Artifact Keeper 2026 #2443, #2446", "", "nobody approves releases: what a token allows is decided when it is minted, by its owner with a fresh factor"},
-	{"an exchange launders the ceiling of a scope: Artifact Keeper 2026 #2430, #2431", "caveats:TestOneMoreCaveatNeverAllowsMore;verifier:TestOneCaveatMoreAllowsASubset;issuer/tokens:TestRestrict TestRegenerate", ""},
+	{"an exchange launders the ceiling of a scope: Artifact Keeper 2026 #2430, #2431", "caveats:TestOneMoreCaveatNeverAllowsMore;verifier:TestOneCaveatMoreAllowsASubset;issuer/tokens:TestRestrict TestRegenerate;issuer/publishers:TestNarrowedToTheRun TestAJobsTokenBecomesNobodysOwn", ""},
 	{"a scoped token of an administrator acts as one: GHSA-vvc3, Artifact Keeper #2814", "issuer/web:TestIncidentASecondDoor TestAccess;verifier:TestMembershipIsTodays", ""},
 	{"a chunked upload without its scope: GHSA-5f2q, Artifact Keeper #2812", "verifier/gateway:TestGrantDecidesTheProject TestDenials TestPathsAndMethods", ""},
 	{"a refresh consumed twice: GHSA-qxxr, Artifact Keeper #2813", "authn:TestASessionIsNotForked TestARenewalDoesNotOutliveASignOut;issuer/web:TestOnceIsOnce", ""},
 	{"an alias of a mount loses the scope: GHSA-9rqp, Artifact Keeper", "issuer/web:TestOddRequests TestAccess;verifier/gateway:TestPathsAndMethods", ""},
 	{"the secret of the first start in the log: GHSA-8523, Artifact Keeper", "internal/incidents:TestTheFirstLinkIsInNoLog;issuer/web:TestNoSecretIsLeft", ""},
-	{"keys fetched from private addresses, without bounds of size: Artifact Keeper #2422, #3098", "internal/leaks:TestLoad TestWhatIsNoList", ""},
+	{"keys fetched from private addresses, without bounds of size: Artifact Keeper #2422, #3098", "internal/leaks:TestLoad TestWhatIsNoList;internal/idtoken:TestPrivateAddressesNeedPermission TestLyingServers", ""},
 	{"least privilege impossible: Artifact Keeper #3041", "issuer/tokens:TestMintScopes;issuer/web:TestAccess", ""},
 	{"re-authentication under another's name: Warehouse#20126", "authn:TestIncidentStepUpWithAnotherUsersCredential TestTOTPOfSomebodyElse TestIncidentStepUpByAStaleLogin", ""},
 	{"a TOTP code accepted though the check said no: Warehouse#19480", "authn:TestIncidentTOTPReplay TestTOTPReplay TestFactorThrottle", ""},
 	{"an invitation replayed: Warehouse#19481", "authn:TestInvitationRace;issuer:TestInvitationFromBeforeIsNoWayBack;issuer/projects:TestInvitationIsDeclinedWithdrawnAndSentAgain", ""},
 	{"a conflict aborts the transaction: Warehouse#20074", "authn:TestUsernameRace TestFaultsChangeNothing;issuer:TestStoreFailsAnywhere", ""},
 	{"a key's id missing: Warehouse#20051", "issuer/web:TestReportsThatAreRefused;internal/leaks:TestPrecheck", ""},
-	{"an environment compared by truthiness, mixed-case paths of GitLab: Warehouse#18338, #18824, #18905", "", "rind has no trusted publishers: nobody gets a token for another provider's"},
+	{"an environment compared by truthiness, mixed-case paths of GitLab: Warehouse#18338, #18824, #18905", "issuer/publishers:TestMatrixGitHub TestMatrixGitLab TestRules", ""},
 	{"percent-encoded dots in paths: Warehouse#20333", "issuer/web:TestOddRequests TestLocalPath;verifier/gateway:TestPathsAndMethods TestFileNamesThatAreNone", ""},
 	{"open redirect through verified URLs: Warehouse#20035", "issuer/web:TestNoOpenRedirect TestLocalPath;verifier/gateway/folder:TestNoOpenRedirect", ""},
 	{"a policy that only the client enforces: npm, hexpm/hex#1146", "issuer/web:TestAccess TestTheMatrixTurnsStaleFactorsBack;verifier:TestDenials", ""},
