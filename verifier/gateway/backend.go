@@ -95,6 +95,16 @@ type Staged interface {
 	Discard()
 }
 
+// Prechecked is a [Staged] that knows before Commit that an upload would be refused. The gateway asks it before it registers a
+// project, so that a refused first upload takes no name.
+type Prechecked interface {
+	Staged
+
+	// Check returns the error that Commit would return for facts of the upload that don't change any more, or nil. The upload
+	// has all facts that Commit gets, except that its project may not exist yet.
+	Check(up Upload) error
+}
+
 // Upload is one file and the checked facts about it.
 type Upload struct {
 	Project  string // normalized, from the grant

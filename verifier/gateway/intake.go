@@ -259,6 +259,9 @@ func (in *intake) finish() (verifier.Grant, error) {
 		return grant, err
 	}
 	if create {
+		if err := in.precheck(); err != nil {
+			return grant, err
+		}
 		grant, err = in.register()
 		if err != nil {
 			return grant, err

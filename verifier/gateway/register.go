@@ -63,6 +63,18 @@ func (in *intake) decideAll() (grant verifier.Grant, create bool, err error) {
 	return grant, false, failed
 }
 
+// precheck asks the backend whether it would refuse the file, before a project is registered for it.
+func (in *intake) precheck() error {
+	staged, ok := in.staged.(Prechecked)
+	if !ok {
+		return nil
+	}
+	if err := staged.Check(in.up); err != nil {
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	return nil
+}
+
 // register registers the project and asks the verifier again.
 func (in *intake) register() (verifier.Grant, error) {
 	err := in.g.cfg.Registrar.Register(in.ctx, in.text, in.creation(), in.up.UserAgent)

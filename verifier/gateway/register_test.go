@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/caveats/token"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
+	"github.com/rind-dev/rind/verifier/gateway/policy"
 )
 
 // registrar is an issuer that answers as a test says.
@@ -100,6 +101,44 @@ func TestFirstUploadRefusedHere(t *testing.T) {
 	}
 	if len(r.asked) != 0 || len(x.Stored()) != 0 || len(x.Uploads) != 0 || len(x.Staged()) != 0 {
 		t.Errorf("asked %v, stored %v, staged %v", r.asked, x.Stored(), x.Staged())
+	}
+}
+
+// The rules of an index are checked before a name is registered, wherever the name is in the form.
+func TestFirstUploadRefusedByRules(t *testing.T) {
+	r := &registrar{}
+	small := int64(50)
+	r.x = newIndex(t, func(c *gateway.Config) {
+		c.Registrar = r
+		ruled, err := policy.New(policy.Config{Backend: c.Backend, Rules: policy.Rules{
+			{Projects: []string{"acme-*"}, Users: []string{"bob"}},
+			{Projects: []string{"small"}, MaxFile: &small},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Backend = ruled
+	})
+	able := r.x.Keys.Mint(t, func(rec *verifier.Record) { rec.Registers = true })
+	for _, c := range []struct{ name, want string }{
+		{"acme-new", "403 Invalid API Token: user 'alice' may not upload to project 'acme-new' here"},
+		{"small", "413 File too large. Limit for project 'small' is 50 bytes."},
+	} {
+		file := strings.ReplaceAll(c.name, "-", "_") + "-1.0.tar.gz"
+		form := upload(c.name, "1.0", file, pack(file, "x"))
+		last := append(without(form, "name"), field("name", c.name))
+		for _, form := range [][]item{form, last} {
+			if status, body := r.x.Post(able, form); !strings.HasPrefix(status, c.want) {
+				t.Errorf("%s: %s %s", c.name, status, body)
+			}
+		}
+	}
+	if len(r.asked) != 0 || len(r.x.Stored()) != 0 || len(r.x.Staged()) != 0 {
+		t.Errorf("asked %v, stored %v, staged %v", r.asked, r.x.Stored(), r.x.Staged())
+	}
+	last := append(without(fresh("acme"), "name"), field("name", "acme"))
+	if status, body := r.x.Post(able, last); status != "200 OK" || len(r.asked) != 1 {
+		t.Error(status, body, r.asked)
 	}
 }
 

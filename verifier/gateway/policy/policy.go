@@ -162,19 +162,28 @@ func (s *staged) Write(b []byte) (int, error) {
 	return s.Staged.Write(b)
 }
 
+// Check implements [gateway.Prechecked]: it checks all rules that need no ledger.
+func (s *staged) Check(up gateway.Upload) error {
+	t := s.policy.cfg.Rules.of(up.Project)
+	if t.users != nil && (up.UserID == "" || up.UserName == "") {
+		return errors.New("policy: it is not known who uploads")
+	}
+	if err := t.early(up); err != nil {
+		return err
+	}
+	if t.maxFile > 0 && up.Size > t.maxFile {
+		return tooLarge(up.Project, t.maxFile)
+	}
+	return nil
+}
+
 // Commit implements [gateway.Staged].
 func (s *staged) Commit(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
 	defer s.Staged.Discard()
-	t := s.policy.cfg.Rules.of(up.Project)
-	if t.users != nil && (up.UserID == "" || up.UserName == "") {
-		return false, errors.New("policy: it is not known who uploads")
-	}
-	if err := t.early(up); err != nil {
+	if err := s.Check(up); err != nil {
 		return false, err
 	}
-	if t.maxFile > 0 && up.Size > t.maxFile {
-		return false, tooLarge(up.Project, t.maxFile)
-	}
+	t := s.policy.cfg.Rules.of(up.Project)
 	if !t.counts() {
 		return s.Staged.Commit(ctx, up)
 	}
