@@ -99,6 +99,7 @@ const (
 	PathProjectSettings       Path = "/projects/{name}/settings"
 	PathProjectArchive        Path = "/projects/{name}/archive"
 	PathProjectReopen         Path = "/projects/{name}/reopen"
+	PathProjectDeprecate      Path = "/projects/{name}/deprecate" // POST only
 	PathProjectOnly           Path = "/projects/{name}/only-publishers"
 	PathProjectAllTokens      Path = "/projects/{name}/all-tokens"
 	PathProjectTransfer       Path = "/projects/{name}/transfer"
@@ -140,11 +141,12 @@ const (
 	PathPersonMakeAdmin Path = "/admin/people/{id}/make-admin"
 	PathPersonDropAdmin Path = "/admin/people/{id}/drop-admin"
 
-	PathAdminProjects    Path = "/admin/projects"                // GET only
-	PathAdminProject     Path = "/admin/projects/{name}"         // GET only
-	PathProjectOwner     Path = "/admin/projects/{name}/owner"   // POST only
-	PathAdminArchive     Path = "/admin/projects/{name}/archive" // POST only
-	PathAdminTokens      Path = "/admin/tokens"                  // POST searches
+	PathAdminProjects    Path = "/admin/projects"                   // GET only
+	PathAdminProject     Path = "/admin/projects/{name}"            // GET only
+	PathProjectOwner     Path = "/admin/projects/{name}/owner"      // POST only
+	PathAdminArchive     Path = "/admin/projects/{name}/archive"    // POST only
+	PathAdminQuarantine  Path = "/admin/projects/{name}/quarantine" // POST only
+	PathAdminTokens      Path = "/admin/tokens"                     // POST searches
 	PathAdminTokenRevoke Path = "/admin/tokens/{id}/revoke"
 
 	PathIssuers      Path = "/admin/ci-systems"               // POST adds one
@@ -193,7 +195,7 @@ var paths = map[string]Path{
 	"project.tokens": PathProjectTokens, "member.exclude": PathMemberExclude, "member.readmit": PathMemberReadmit,
 	"member.role": PathMemberRole, "member.remove": PathMemberRemove,
 	"project.settings": PathProjectSettings, "project.archive": PathProjectArchive, "project.reopen": PathProjectReopen,
-	"project.only": PathProjectOnly, "project.all_tokens": PathProjectAllTokens,
+	"project.deprecate": PathProjectDeprecate, "project.only": PathProjectOnly, "project.all_tokens": PathProjectAllTokens,
 	"project.transfer": PathProjectTransfer, "project.delete": PathProjectDelete,
 	"project.uninvite": PathProjectInvitationEnd, "project.resend": PathProjectInvitationSend,
 	"releases": PathReleases, "release": PathRelease, "release.yank": PathReleaseYank, "release.unyank": PathReleaseUnyank,
@@ -205,7 +207,8 @@ var paths = map[string]Path{
 	"names": PathReservedNames, "name.free": PathReservedNameRelease,
 	"person": PathPerson, "person.sign_out": PathPersonSignOut, "person.make_admin": PathPersonMakeAdmin, "person.drop_admin": PathPersonDropAdmin,
 	"admin.projects": PathAdminProjects, "admin.project": PathAdminProject, "project.owner": PathProjectOwner, "admin.project.archive": PathAdminArchive,
-	"admin.tokens": PathAdminTokens, "admin.token.revoke": PathAdminTokenRevoke,
+	"admin.project.quarantine": PathAdminQuarantine,
+	"admin.tokens":             PathAdminTokens, "admin.token.revoke": PathAdminTokenRevoke,
 	"issuers": PathIssuers, "issuer.remove": PathIssuerRemove,
 	"settings": PathSettings, "settings.read_only": PathReadOnly, "settings.registration": PathRegistration, "settings.banner": PathBanner, "settings.banner.clear": PathBannerClear,
 	"people": PathAdminPeople, "person.freeze": PathPersonFreeze, "person.thaw": PathPersonThaw,

@@ -10,6 +10,9 @@ type AdminProjectRow struct {
 	Members   int
 	Archived  bool
 	CreatedAt time.Time
+
+	Quarantined bool
+	Deprecated  bool
 }
 
 // AdminProjectsPage lists all projects. Form: GET PathAdminProjects with q and unowned.
@@ -25,8 +28,8 @@ func (AdminProjectsPage) about() about {
 	return about{page: "admin_projects", title: "admin_projects.title", place: placeAdmin}
 }
 
-// AdminProjectPage shows a project to an administrator. Forms: POST PathAdminArchive with archived; if
-// it is Unowned, POST PathProjectOwner with user.
+// AdminProjectPage shows a project to an administrator. Forms: POST PathAdminArchive with archived; POST PathAdminQuarantine
+// with quarantined ("yes" or "no") and reason; if it is Unowned, POST PathProjectOwner with user.
 type AdminProjectPage struct {
 	Layout
 	Project AdminProjectRow
@@ -34,6 +37,9 @@ type AdminProjectPage struct {
 	Tokens  []AdminTokenRow // tokens that can upload to it
 	More    bool            // more tokens can upload to it
 	User    string          // text typed into the field user
+	Reason  string          // text typed into the field reason
+
+	Quarantined Mark
 }
 
 func (v AdminProjectPage) about() about {

@@ -8,8 +8,8 @@ const (
 	StayNot        = "leave"
 )
 
-// ProjectSettingsPage lets owners describe a project, and archive, transfer or delete it. Form: POST
-// PathProjectSettings with description and homepage.
+// ProjectSettingsPage lets owners describe a project, and deprecate, archive, transfer or delete it. Forms: POST
+// PathProjectSettings with description and homepage; POST PathProjectDeprecate with deprecated ("yes" or "no") and reason.
 type ProjectSettingsPage struct {
 	Layout
 	Project     string
@@ -17,6 +17,9 @@ type ProjectSettingsPage struct {
 	Homepage    string
 	ArchivedAt  time.Time // zero: not archived
 	OnlyAt      time.Time // since when only trusted publishers upload; zero: all tokens do
+	Deprecated  Mark
+	Quarantined Mark
+	Reason      string // text typed into the field reason
 }
 
 func (v ProjectSettingsPage) about() about {

@@ -18,7 +18,19 @@ type ProjectRow struct {
 	Members   int
 	CreatedAt time.Time
 	Archived  bool // it accepts no uploads
+
+	Quarantined bool // it accepts no uploads, and its files are not offered
+	Deprecated  bool
 }
+
+// Mark says since when a project is deprecated or quarantined, and why.
+type Mark struct {
+	At     time.Time // zero: it is not
+	Reason string    // may be ""
+}
+
+// Set reports whether the project has the mark.
+func (m Mark) Set() bool { return !m.At.IsZero() }
 
 // ProjectsPage lists the projects of the signed-in user, and the user's invitations. Form: GET
 // PathProjects with find.
@@ -67,6 +79,8 @@ type ProjectPage struct {
 	Homepage    string    // "" or an http or https URL
 	ArchivedAt  time.Time // zero: not archived
 	OnlyAt      time.Time // since when only trusted publishers upload; zero: all tokens do
+	Deprecated  Mark
+	Quarantined Mark
 	Members     []MemberRow
 	Invitations []ProjectInvitation // for owners
 	IndexURL    string              // absolute, ends in /simple/; "" if the index can't be read here
@@ -83,6 +97,9 @@ type ProjectPage struct {
 func (v ProjectPage) about() about {
 	return about{page: "project", title: "project.title", args: Args{"name": v.Name}, place: placeProjects}
 }
+
+// TakesUploads reports whether the project takes uploads of anybody.
+func (v ProjectPage) TakesUploads() bool { return v.ArchivedAt.IsZero() && !v.Quarantined.Set() }
 
 // Owner reports whether the reader owns the project and so may change its members.
 func (v ProjectPage) Owner() bool { return v.Role == RoleOwner }

@@ -97,11 +97,12 @@ type Record struct {
 // Project is what is known about the project that a request names. It is zero
 // if no such project exists.
 type Project struct {
-	ID       string // UUID; never used again, as the name may be
-	Name     string // normalized (PEP 503)
-	Member   bool   // the token's owner now has a role in it that may upload
-	Archived bool   // the token's owner has a role in it, and it takes no uploads now
-	JobsOnly bool   // the token's owner has a role in it, and only tokens of jobs upload to it; Member says whether this one may
+	ID          string // UUID; never used again, as the name may be
+	Name        string // normalized (PEP 503)
+	Member      bool   // the token's owner now has a role in it that may upload
+	Archived    bool   // the token's owner has a role in it, and it takes no uploads now
+	Quarantined bool   // the token's owner has a role in it, and it takes no uploads while its operators look into it
+	JobsOnly    bool   // the token's owner has a role in it, and only tokens of jobs upload to it; Member says whether this one may
 }
 
 // Request is what a token is asked to allow. Verify fills in ProjectID and UserID

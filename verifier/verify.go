@@ -188,6 +188,9 @@ func standing(fs []caveats.Failure, rec *Record, req *Request) []caveats.Failure
 	case req.Project == "":
 		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject, Text: "the request names no valid project"})
 	case rec.Project == Project{} && rec.Registers && req.Action == caveats.ActionCreate:
+	case rec.Project.Quarantined:
+		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject,
+			Text: fmt.Sprintf("project '%s' is quarantined and takes no uploads", req.Project)})
 	case rec.Project.Archived:
 		fs = append(fs, caveats.Failure{Reason: caveats.WrongProject,
 			Text: fmt.Sprintf("project '%s' is archived and takes no uploads", req.Project)})

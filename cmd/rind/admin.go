@@ -37,12 +37,14 @@ type adminCmd struct {
 	DropAdmin adminDropAdminCmd `cmd:"" name:"drop-admin" help:"Remove an account as an administrator."`
 	Invite    adminInviteCmd    `cmd:"" help:"Invite somebody by email, and print the link."`
 
-	Projects     adminProjectsCmd `cmd:"" help:"List projects."`
-	AppointOwner adminAppointCmd  `cmd:"" name:"appoint-owner" help:"Give a project without an active owner a new owner."`
-	Yank         adminYankCmd     `cmd:"" help:"Yank a release: installers skip it unless somebody asks for exactly this version."`
-	Unyank       adminUnyankCmd   `cmd:"" help:"Undo a yank."`
-	Tokens       adminTokensCmd   `cmd:"" help:"List tokens, but never their text."`
-	RevokeToken  adminRevokeCmd   `cmd:"" name:"revoke-token" help:"Revoke somebody's token."`
+	Projects       adminProjectsCmd   `cmd:"" help:"List projects."`
+	AppointOwner   adminAppointCmd    `cmd:"" name:"appoint-owner" help:"Give a project without an active owner a new owner."`
+	Quarantine     adminQuarantineCmd `cmd:"" help:"Quarantine a project: it takes no uploads, and rind offers none of its files."`
+	LiftQuarantine adminLiftCmd       `cmd:"" name:"lift-quarantine" help:"Lift the quarantine of a project."`
+	Yank           adminYankCmd       `cmd:"" help:"Yank a release: installers skip it unless somebody asks for exactly this version."`
+	Unyank         adminUnyankCmd     `cmd:"" help:"Undo a yank."`
+	Tokens         adminTokensCmd     `cmd:"" help:"List tokens, but never their text."`
+	RevokeToken    adminRevokeCmd     `cmd:"" name:"revoke-token" help:"Revoke somebody's token."`
 
 	Verifiers        adminVerifiersCmd        `cmd:"" help:"List verifiers, and how up to date they are."`
 	RegisterVerifier adminRegisterVerifierCmd `cmd:"" name:"register-verifier" help:"Register a verifier, and print its secret once."`
@@ -61,7 +63,7 @@ func (adminCmd) Help() string {
 		"\n\nJSON: times are RFC 3339 in UTC, \"\" if there is none; a list has next, for --after, \"\" on its last page. " +
 		"people: people[] of id, username, email, email_verified, state (active, pending, frozen), administrator, created_at. " +
 		"person: the same and authenticator_app, security_keys, recovery_codes_left, sessions, last_signed_in_at, tokens, projects[] of name, role, recovery_ends_at. " +
-		"projects: projects[] of name, owners[], without_active_owner, members, archived, created_at. " +
+		"projects: projects[] of name, owners[], without_active_owner, members, archived, status (active, deprecated, archived, quarantined), created_at. " +
 		"tokens: tokens[] of id, label, owner, projects[], all_projects, registers, state (active, expired, revoked), created_at, expires_at, last_used_at, revoked_at, revoked_reason. " +
 		"verifiers: verifiers[] of id, name, connected, other_history, lag, behind_seconds, seen_at, revoked_at. " +
 		"settings, read-only, registration, banner: read_only, read_only_since, read_only_reason, registration (open, invite), registration_as_configured, banner, banner_level, banner_until. " +

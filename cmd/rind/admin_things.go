@@ -24,12 +24,9 @@ func (c adminProjectsCmd) Run(ctx context.Context, s streams, a *adminCmd) error
 	return a.do(ctx, s, "projects", req, &out, func(w io.Writer) {
 		table(w, func(row func(...string)) {
 			for _, p := range out.Projects {
-				state := "active"
-				switch {
-				case p.Unowned:
+				state := p.Status
+				if p.Unowned && state != "quarantined" {
 					state = "no active owner"
-				case p.Archived:
-					state = "archived"
 				}
 				row(p.Name, strings.Join(p.Owners, ", "), fmt.Sprintf("%d members", p.Members), state, p.CreatedAt)
 			}
@@ -48,6 +45,33 @@ func (c adminAppointCmd) Run(ctx context.Context, s streams, a *adminCmd) error 
 	var out adminhttp.Done
 	return a.do(ctx, s, "appoint-owner", adminhttp.Request{Name: c.Project, User: c.Name}, &out, func(w io.Writer) {
 		fmt.Fprintf(w, "%s is now an owner of %s.\n", c.Name, out.Name)
+		printPropagation(w, out.Verifiers)
+	})
+}
+
+type adminQuarantineCmd struct {
+	Project string `arg:"" help:"Name of the project." placeholder:"PROJECT"`
+	Reason  string `help:"Why. Members get an email with it, and the index shows it." required:"" placeholder:"TEXT"`
+}
+
+// Run quarantines a project.
+func (c adminQuarantineCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Done
+	return a.do(ctx, s, "quarantine", adminhttp.Request{Name: c.Project, Reason: c.Reason}, &out, func(w io.Writer) {
+		fmt.Fprintf(w, "The project %s is quarantined.\n", out.Name)
+		printPropagation(w, out.Verifiers)
+	})
+}
+
+type adminLiftCmd struct {
+	Project string `arg:"" help:"Name of the project." placeholder:"PROJECT"`
+}
+
+// Run lifts the quarantine of a project.
+func (c adminLiftCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Done
+	return a.do(ctx, s, "lift-quarantine", adminhttp.Request{Name: c.Project}, &out, func(w io.Writer) {
+		fmt.Fprintf(w, "The project %s is not quarantined.\n", out.Name)
 		printPropagation(w, out.Verifiers)
 	})
 }

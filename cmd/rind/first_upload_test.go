@@ -152,4 +152,23 @@ func TestServeRegistersProjects(t *testing.T) {
 			t.Errorf("%q: %s, %v\n%s", c.args, out, err, body)
 		}
 	}
+
+	// The operator quarantines it, and lifts that.
+	for _, c := range []struct {
+		args         []string
+		says, upload string
+		files        int
+	}{
+		{[]string{"quarantine", "new", "--reason", "two\nlines"}, "The reason must be plain text on one line.", "200 ", 1},
+		{[]string{"quarantine", "nobodys", "--reason", "x"}, "There is nothing with this name or ID.", "200 ", 1},
+		{[]string{"quarantine", "new", "--reason", "It steals keys."}, "The project new is quarantined.", "403 Invalid API Token: project 'new' is quarantined and takes no uploads", 0},
+		{[]string{"projects", "new"}, "quarantined", "403 ", 0},
+		{[]string{"lift-quarantine", "new"}, "The project new is not quarantined.", "200 ", 1},
+	} {
+		out, err := admin(c.args...)
+		_, body, _ := s.page(t, "/simple/new/")
+		if got := post(s.able, "new"); !strings.Contains(out, c.says) || !strings.HasPrefix(got, c.upload) || strings.Count(body, "<a ") != c.files || strings.Contains(body, "It steals keys.") != (c.files == 0) {
+			t.Errorf("%q: %s, %v; then %s\n%s", c.args, out, err, got, body)
+		}
+	}
 }

@@ -12,8 +12,8 @@ import (
 // its files.
 func (h *instance) keepFiles(dir string) (*folder.Folder, error) {
 	kept, err := folder.Open(dir, folder.WithStatus(func(ctx context.Context, project string) (folder.Status, error) {
-		marker, err := h.issuer.Projects.Status(ctx, project)
-		return folder.Status{Marker: marker}, err
+		marker, reason, err := h.issuer.Projects.Status(ctx, project)
+		return folder.Status{Marker: marker, Reason: reason}, err
 	}))
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ import (
 
 // TestInstallersReadTheIndex yanks, archives and deletes, and asks today's pip and uv what they make of it: they pass a yanked
 // release over, print the reason to whoever asks for exactly it, resolve by the .metadata beside a wheel instead of the wheel, and
-// install from an archived project.
+// install from a deprecated and from an archived project, but not from a quarantined one.
 func TestInstallersReadTheIndex(t *testing.T) {
 	realtest.NeedClients(t, realtest.UV, realtest.CurrentPip)
 	s := newUploadServer(t)
@@ -74,6 +74,37 @@ func TestInstallersReadTheIndex(t *testing.T) {
 	uvWith := func(more ...string) []string {
 		return append([]string{"pip", "install", "--no-cache", "--no-config", "--target", t.TempDir(), "--default-index", index}, more...)
 	}
+	// Deprecated, and then archived too, it is installed; a status says so in both forms of the page.
+	page := func(accept string) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, index+"demo/", nil)
+		must(err)
+		req.Header.Set("Accept", accept)
+		resp, err := http.DefaultClient.Do(req)
+		must(err)
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		must(err)
+		return string(body)
+	}
+	status := func(marker, reason string) {
+		t.Helper()
+		meta, object := `<meta name="pypi:project-status" content="`+marker+`">`, `"project-status":{"status":"`+marker+`"`
+		if reason != "" {
+			meta += "\n" + `<meta name="pypi:project-status-reason" content="` + reason + `">`
+			object += `,"reason":"` + reason + `"`
+		}
+		if html := page("text/html"); !strings.Contains(html, meta+"\n<title>") {
+			t.Errorf("not %s:\n%s", meta, html)
+		}
+		if json := page("application/vnd.pypi.simple.v1+json"); !strings.Contains(json, object+"}") {
+			t.Errorf("not %s:\n%s", object, json)
+		}
+	}
+	status("active", "")
+	_, err := s.h.issuer.Projects.Deprecate(t.Context(), ledger.Principal{UserID: aliceID, Username: "alice"}, "demo", "Use other.")
+	must(err)
+	status("deprecated", "Use other.")
 	try(pip, false, []string{"demo-1.1"}, pipWith("demo")...)
 	must(s.h.files.Yank(t.Context(), operator, "demo", "1.1", "Loses data: use 1.2."))
 	try(pip, false, []string{"demo-1.0"}, pipWith("demo")...)
@@ -92,21 +123,31 @@ func TestInstallersReadTheIndex(t *testing.T) {
 		t.Errorf("uv resolved with %q", all)
 	}
 
-	_, err := s.h.issuer.Projects.SetArchived(t.Context(), operator, "demo", true)
+	_, err = s.h.issuer.Projects.SetArchived(t.Context(), operator, "demo", true)
 	must(err)
-	resp, err := http.Get(index + "demo/")
-	must(err)
-	defer resp.Body.Close()
-	var page strings.Builder
-	_, err = io.Copy(&page, resp.Body)
-	must(err)
-	if !strings.Contains(page.String(), `<meta name="pypi:project-status" content="archived">`) {
-		t.Error(page.String())
-	}
+	status("archived", "")
 	try(pip, false, []string{"demo-1.0"}, pipWith("demo")...)
 	try(uv, false, []string{"demo==1.0"}, uvWith("demo")...)
 
 	must(s.h.files.DeleteRelease(t.Context(), operator, "demo", "1.1", "1.1"))
 	try(pip, true, []string{"No matching distribution found for demo==1.1"}, pipWith("demo==1.1")...)
 	try(uv, true, []string{"there is no version of demo==1.1"}, uvWith("demo==1.1")...)
+
+	// Quarantined, it has no files.
+	_, err = s.h.issuer.Projects.Quarantine(t.Context(), operator, "demo", "It steals keys.")
+	must(err)
+	status("quarantined", "It steals keys.")
+	try(pip, true, []string{"No matching distribution found for demo"}, pipWith("demo")...)
+	try(uv, true, []string{"demo"}, uvWith("demo")...)
+	for _, path := range []string{wheel, wheel + ".metadata"} {
+		resp, err := http.Get(front.URL + path)
+		must(err)
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: %s", path, resp.Status)
+		}
+	}
+	_, err = s.h.issuer.Projects.LiftQuarantine(t.Context(), operator, "demo")
+	must(err)
+	status("archived", "")
 }

@@ -85,6 +85,7 @@ var kinds = byName([][]Kind{
 	of(roomProjects, GroupProject,
 		"project.created", "project.member_added", "project.member_removed", "project.member_left", "project.role_changed",
 		"project.described", "project.archived", "project.unarchived", "project.name_released",
+		"project.deprecated", "project.undeprecated", "project.quarantined", "project.quarantine_lifted",
 		"project.invited", "project.invitation_resent", "project.invitation_revoked", "project.invitation_declined",
 		"project.invitation_moot", "project.transfer_asked", "project.transferred",
 		"project.tokens_excluded", "project.tokens_readmitted", "project.owner_appointed"),

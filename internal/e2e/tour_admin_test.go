@@ -27,6 +27,10 @@ func (tr *tour) oversee(ada *guest, tokens []string) {
 	ada.get("/admin/projects?q=orph").is(200, "").says("orphan")
 	ada.fill(at, at+"/archive").is(303, at)
 	ada.fill(at, at+"/archive").is(303, at) // and back
+	ada.fill(at, at+"/quarantine", "reason", "").is(422, "")
+	ada.fill(at, at+"/quarantine", "reason", "the tour looks into it").is(303, at)
+	ada.get(at).is(200, "").says("the tour looks into it")
+	ada.fill(at, at+"/quarantine").is(303, at) // and back
 	ada.get("/admin/projects?unowned=yes").is(200, "").says("orphan")
 	ada.fill(at, at+"/owner", "user", "ada").is(303, at)
 

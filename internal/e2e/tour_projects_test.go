@@ -10,6 +10,9 @@ func (tr *tour) changeProjects(ada, bob *guest) {
 	const at = "/projects/fleeting"
 	ada.fill("/new-project", "/new-project", "name", "fleeting").is(303, at)
 	ada.fill(at+"/settings", at+"/settings", "description", "It does not last.", "homepage", "https://example.org").is(303, at)
+	ada.fill(at+"/settings", at+"/deprecate", "reason", "Use <b>demo</b>.").is(303, at)
+	ada.get(at).is(200, "").says("Use &lt;b&gt;demo&lt;/b&gt;.")
+	ada.fill(at+"/settings", at+"/deprecate").is(303, at) // and back
 	ada.fill(at+"/archive", at+"/archive").is(303, at)
 	ada.get(at+"/settings").is(200, "")
 	ada.fill(at+"/reopen", at+"/reopen").is(303, at)

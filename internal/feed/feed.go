@@ -101,6 +101,9 @@ type Project struct {
 // role so that verifiers which do not know about archiving deny, too.
 const RoleArchived = "archived"
 
+// RoleQuarantined is the role of every member of a quarantined project. It cannot upload. It is a role for the same reason.
+const RoleQuarantined = "quarantined"
+
 // RolePublishers is the role of every member of a project that takes uploads of trusted publishers only: just
 // their jobs' tokens can upload. It is a role for the same reason.
 const RolePublishers = "publishers"

@@ -69,6 +69,11 @@ const (
 	ProjectReopened    Kind = "project_reopened"
 	InvitationAccepted Kind = "invitation_accepted" // User, Role
 
+	ProjectDeprecated       Kind = "project_deprecated" // Reason
+	ProjectUndeprecated     Kind = "project_undeprecated"
+	ProjectQuarantined      Kind = "project_quarantined" // Reason
+	ProjectQuarantineLifted Kind = "project_quarantine_lifted"
+
 	ProjectOnlyPublishers Kind = "project_only_publishers" // it takes uploads of trusted publishers only
 	ProjectAllTokens      Kind = "project_all_tokens"      // that is over
 	TokenBesidePublisher  Kind = "token_beside_publisher"  // Token, Label: a token of a person uploaded although there is a publisher; once, to its owner
@@ -122,6 +127,10 @@ var kinds = []Info{
 	{InvitationAccepted, Projects, false},
 	{ProjectArchived, Projects, false},
 	{ProjectReopened, Projects, false},
+	{ProjectDeprecated, Projects, false},
+	{ProjectUndeprecated, Projects, false},
+	{ProjectQuarantined, Projects, true},
+	{ProjectQuarantineLifted, Projects, false},
 	{ProjectOnlyPublishers, Projects, false},
 	{ProjectAllTokens, Projects, true},
 	{TokenBesidePublisher, Tokens, false},

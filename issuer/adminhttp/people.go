@@ -12,7 +12,7 @@ import (
 var commands = map[string]command{
 	"people": people, "person": person, "freeze": freeze(true), "thaw": freeze(false), "sign-out": signOut,
 	"recover": startRecovery, "make-admin": setAdmin(true), "drop-admin": setAdmin(false), "invite": invite,
-	"projects": projectList, "appoint-owner": appointOwner, "yank": yank, "unyank": unyank, "tokens": tokenList, "revoke-token": revokeToken,
+	"projects": projectList, "appoint-owner": appointOwner, "quarantine": quarantine, "lift-quarantine": liftQuarantine, "yank": yank, "unyank": unyank, "tokens": tokenList, "revoke-token": revokeToken,
 	"verifiers": verifiers, "register-verifier": registerVerifier, "revoke-verifier": revokeVerifier,
 	"settings": settings, "read-only": readOnly, "registration": registration, "set-banner": setBanner, "clear-banner": clearBanner,
 }

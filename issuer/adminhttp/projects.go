@@ -11,7 +11,7 @@ func projectList(c *call) (any, error) {
 	out := Projects{Projects: []Project{}, Next: page.Next}
 	for _, p := range page.Projects {
 		one := Project{
-			Name: p.Name, Owners: []string{}, Unowned: p.Unowned, Members: p.Members, Archived: !p.Archived.IsZero(), CreatedAt: stamp(p.Created),
+			Name: p.Name, Owners: []string{}, Unowned: p.Unowned, Members: p.Members, Archived: !p.Archived.IsZero(), Status: p.Status(), CreatedAt: stamp(p.Created),
 		}
 		for _, o := range p.OwnedBy {
 			one.Owners = append(one.Owners, o.Name)
@@ -31,4 +31,20 @@ func appointOwner(c *call) (any, error) {
 		return nil, err
 	}
 	return Done{Name: p.Name, Verifiers: c.reached(revision)}, nil
+}
+
+func quarantine(c *call) (any, error) {
+	revision, err := c.Issuer.Projects.Quarantine(c.ctx, c.principal(), c.req.Name, c.req.Reason)
+	if err != nil {
+		return nil, err
+	}
+	return Done{Name: c.req.Name, Verifiers: c.reached(revision)}, nil
+}
+
+func liftQuarantine(c *call) (any, error) {
+	revision, err := c.Issuer.Projects.LiftQuarantine(c.ctx, c.principal(), c.req.Name)
+	if err != nil {
+		return nil, err
+	}
+	return Done{Name: c.req.Name, Verifiers: c.reached(revision)}, nil
 }

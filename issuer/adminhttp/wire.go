@@ -16,7 +16,7 @@ type Request struct {
 	After   string    `json:"after,omitempty"`   // Next of the page before
 	Limit   int       `json:"limit,omitempty"`   // of a page
 	Version string    `json:"version,omitempty"` // of a release of the project Name
-	Reason  string    `json:"reason,omitempty"`  // of a revocation, of a yank, or of being read-only
+	Reason  string    `json:"reason,omitempty"`  // of a revocation, of a yank, of a quarantine, or of being read-only
 	Vouched bool      `json:"vouched,omitempty"` // of a recovery
 	On      bool      `json:"on,omitempty"`      // turns read-only mode on
 	To      string    `json:"to,omitempty"`      // who may register: "open", "invite" or "default"
@@ -96,6 +96,7 @@ type Project struct {
 	Unowned   bool     `json:"without_active_owner"`
 	Members   int      `json:"members"`
 	Archived  bool     `json:"archived"`
+	Status    string   `json:"status"` // "active", "deprecated", "archived" or "quarantined" (PEP 792)
 	CreatedAt string   `json:"created_at"`
 }
 

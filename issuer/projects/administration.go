@@ -94,7 +94,8 @@ func overviewOf(r kv.Reader, id string) (Overview, error) {
 	}
 	h := rec.head()
 	out := Overview{Unowned: true, Summary: Summary{
-		ID: id, Name: h.Name, Normalized: h.Normalized, Created: h.Created, Archived: h.Archived, Members: h.Members, Owners: h.Owners,
+		ID: id, Name: h.Name, Normalized: h.Normalized, Created: h.Created, Archived: h.Archived,
+		Deprecated: h.Deprecated, Quarantined: h.Quarantined, Members: h.Members, Owners: h.Owners,
 	}}
 	for _, m := range all.Members {
 		if m.Role == RoleOwner {
@@ -155,19 +156,14 @@ func appointOwner(c *ledger.Change, p ledger.Principal, rec Record, userID strin
 
 // SetArchived archives or unarchives any project, for administrators; see Archive and Unarchive.
 func (s *Service) SetArchived(ctx context.Context, p ledger.Principal, project string, archived bool) (uint64, error) {
-	return s.ledger.Update(ctx, func(c *ledger.Change) error {
-		if err := c.AdmitAdmin(p); err != nil {
-			return err
+	return s.ledger.Update(ctx, administering(p, project, func(c *ledger.Change, rec Record) error {
+		if archived != rec.Archived.IsZero() {
+			return nil
 		}
-		rec, err := ByName(c, project)
-		if err != nil || archived != rec.Archived.IsZero() {
-			return err
+		if !archived {
+			return reopen(c, p, rec)
 		}
-		kind := "project.unarchived"
-		rec.Archived = (time.Time{})
-		if archived {
-			kind, rec.Archived = "project.archived", c.Now
-		}
-		return putArchived(c, p, rec, kind)
-	})
+		rec.Archived = c.Now
+		return putArchived(c, p, rec, "project.archived")
+	}))
 }

@@ -25,15 +25,22 @@ func (s *Service) Archive(ctx context.Context, p ledger.Principal, project strin
 }
 
 // Unarchive lets a project take uploads again, with the same tokens as before; only its
-// owners may.
+// owners may. The problem "quarantined_not_reopened" has no field: it would take no uploads even so.
 func (s *Service) Unarchive(ctx context.Context, p ledger.Principal, project string) (uint64, error) {
 	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		if rec.Archived.IsZero() {
 			return nil
 		}
-		rec.Archived = time.Time{}
-		return putArchived(c, p, rec, "project.unarchived")
+		return reopen(c, p, rec)
 	})
+}
+
+func reopen(c *ledger.Change, p ledger.Principal, rec Record) error {
+	if rec.Quarantined.Set() {
+		return problem.New("", "quarantined_not_reopened", "project", rec.Name)
+	}
+	rec.Archived = time.Time{}
+	return putArchived(c, p, rec, "project.unarchived")
 }
 
 // putArchived stores a project that was archived or reopened, notifies its members and
@@ -75,6 +82,8 @@ func SetOnlyPublishers(c *ledger.Change, p ledger.Principal, rec Record, only bo
 // CheckUploads adds a problem if the project takes no uploads with the tokens of people.
 func (rec Record) CheckUploads(ps *problem.Problems, field string) {
 	switch {
+	case rec.Quarantined.Set():
+		ps.Add(field, "project_quarantined", "project", rec.Name)
 	case !rec.Archived.IsZero():
 		ps.Add(field, "project_archived", "project", rec.Name)
 	case !rec.OnlyPublishers.IsZero():

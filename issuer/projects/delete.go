@@ -6,13 +6,17 @@ import (
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/notices"
+	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
 // Delete turns a project into a tombstone, within the change in which its tokens end: its members
 // lose their roles, its invitations are withdrawn, and its name is reserved. It returns the project
-// as it was.
+// as it was. A quarantined project can't be deleted: its files would be offered again. That problem has no field.
 func Delete(c *ledger.Change, p ledger.Principal, rec Record) (was Project, reserved ReservedName, err error) {
+	if rec.Quarantined.Set() {
+		return was, reserved, problem.New("", "quarantined_not_deleted", "project", rec.Name)
+	}
 	was, err = rec.View(c, p.UserID)
 	if err != nil {
 		return was, reserved, err

@@ -16,7 +16,9 @@
 //
 // # The end of a project
 //
-// Verifiers hear that nobody may upload to an archived project. A deleted project
+// Verifiers hear that nobody may upload to an archived or a quarantined project. Owners archive and reopen a project;
+// only administrators quarantine it and lift the quarantine, and until then it can't be deleted. Status is what an
+// index says about a project. A deleted project
 // stays as a tombstone under its id, which is never used again, and its
 // name is reserved. Package tokens deletes projects, because the tokens that name them end
 // with them; Delete is this package's part of that.

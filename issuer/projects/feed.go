@@ -34,6 +34,8 @@ func (rec Record) feed() *feed.Project {
 	for user, m := range rec.Members {
 		switch {
 		case !m.MayUpload():
+		case rec.Quarantined.Set():
+			p.Members[user] = feed.RoleQuarantined
 		case !rec.Archived.IsZero():
 			p.Members[user] = feed.RoleArchived
 		case !rec.OnlyPublishers.IsZero():

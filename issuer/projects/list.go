@@ -27,6 +27,7 @@ func (s *Service) List(ctx context.Context, userID string) ([]Summary, error) {
 			}
 			out = append(out, Summary{
 				ID: id, Name: h.Name, Normalized: h.Normalized, Created: h.Created, Archived: h.Archived,
+				Deprecated: h.Deprecated, Quarantined: h.Quarantined,
 				Role: Role(p.Value), Members: h.Members, Owners: h.Owners,
 			})
 		}

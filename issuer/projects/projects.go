@@ -36,15 +36,17 @@ func (r Role) valid() bool { return r == RoleOwner || r == RoleMaintainer }
 
 // Project is a project as its members see it.
 type Project struct {
-	ID         string // UUID, never used for another project
-	Name       string // as its creator wrote it
-	Normalized string // PEP 503, unique
-	Created    time.Time
-	About      About
-	Archived   time.Time // zero: not archived
-	Only       time.Time // since when it takes uploads of trusted publishers only; zero: of all tokens
-	Role       Role      // of the user who asks; "" for an administrator who is not a member
-	Members    []Member  // owners first, each group sorted by name
+	ID          string // UUID, never used for another project
+	Name        string // as its creator wrote it
+	Normalized  string // PEP 503, unique
+	Created     time.Time
+	About       About
+	Archived    time.Time // zero: not archived
+	Only        time.Time // since when it takes uploads of trusted publishers only; zero: of all tokens
+	Deprecated  Mark
+	Quarantined Mark
+	Role        Role     // of the user who asks; "" for an administrator who is not a member
+	Members     []Member // owners first, each group sorted by name
 }
 
 // Member is a user with a role in a project.
@@ -59,14 +61,16 @@ type Member struct {
 
 // Summary is an entry in the list of somebody's projects.
 type Summary struct {
-	ID         string
-	Name       string
-	Normalized string
-	Created    time.Time
-	Archived   time.Time // zero: not archived
-	Role       Role      // of the user whose list it is
-	Members    int       // owners and maintainers, including the user
-	Owners     int
+	ID          string
+	Name        string
+	Normalized  string
+	Created     time.Time
+	Archived    time.Time // zero: not archived
+	Deprecated  bool
+	Quarantined bool
+	Role        Role // of the user whose list it is
+	Members     int  // owners and maintainers, including the user
+	Owners      int
 }
 
 // Record is a project in the store. roleKey indexes its members. A deleted project
@@ -82,6 +86,8 @@ type Record struct {
 	Members    map[string]MemberRecord `json:"members"` // by user id
 
 	OnlyPublishers time.Time `json:"only_publishers,omitzero"` // since when it takes uploads of trusted publishers only
+	Deprecated     Mark      `json:"deprecated,omitzero"`
+	Quarantined    Mark      `json:"quarantined,omitzero"`
 
 	Left map[string]time.Time `json:"left,omitempty"` // by user id: when former members stopped being members, as far back as InvitationLife
 }
@@ -89,12 +95,14 @@ type Record struct {
 // headRecord is the part of a project that lists show. It exists so that a list does not
 // read all the members of all its projects.
 type headRecord struct {
-	Name       string    `json:"name"`
-	Normalized string    `json:"normalized"`
-	Created    time.Time `json:"created"`
-	Archived   time.Time `json:"archived,omitzero"`
-	Members    int       `json:"members"`
-	Owners     int       `json:"owners"`
+	Name        string    `json:"name"`
+	Normalized  string    `json:"normalized"`
+	Created     time.Time `json:"created"`
+	Archived    time.Time `json:"archived,omitzero"`
+	Deprecated  bool      `json:"deprecated,omitempty"`
+	Quarantined bool      `json:"quarantined,omitempty"`
+	Members     int       `json:"members"`
+	Owners      int       `json:"owners"`
 }
 
 // MemberRecord is a member of a project in the store.
@@ -204,6 +212,7 @@ func putProject(c *ledger.Change, rec Record) error {
 func (rec Record) head() headRecord {
 	return headRecord{
 		Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created, Archived: rec.Archived,
+		Deprecated: rec.Deprecated.Set(), Quarantined: rec.Quarantined.Set(),
 		Members: len(rec.Members), Owners: rec.count(RoleOwner),
 	}
 }
@@ -279,7 +288,8 @@ func (rec Record) count(role Role) (n int) {
 func (rec Record) View(r kv.Reader, asker string) (Project, error) {
 	p := Project{
 		ID: rec.ID, Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created,
-		About: rec.About, Archived: rec.Archived, Only: rec.OnlyPublishers, Role: rec.Members[asker].Role,
+		About: rec.About, Archived: rec.Archived, Only: rec.OnlyPublishers, Deprecated: rec.Deprecated, Quarantined: rec.Quarantined,
+		Role: rec.Members[asker].Role,
 	}
 	for id, m := range rec.Members {
 		u, err := ledger.ReadUser(r, id)

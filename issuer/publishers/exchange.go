@@ -309,6 +309,8 @@ func (x *exchange) stopped(one stored, proj projects.Record) (why string, err er
 		return "", err
 	case !proj.Deleted.IsZero():
 		return "the project was deleted", nil
+	case proj.Quarantined.Set():
+		return "the project " + proj.Name + " is quarantined: it takes no uploads", nil
 	case !proj.Archived.IsZero():
 		return "the project " + proj.Name + " is archived: it takes no uploads", nil
 	case m.Role != projects.RoleOwner:

@@ -272,6 +272,13 @@ func TestEnds(t *testing.T) {
 	h.refusedFor(err, publishers.CodePublisher, "archived")
 	_, err = h.Projects.Unarchive(h.Context(), bob, "demo")
 	h.Check(err)
+	operator := ledger.Principal{Username: "operator", Admin: true}
+	_, err = h.Projects.Quarantine(h.Context(), operator, "demo", "It steals keys.")
+	h.Check(err)
+	_, err = h.exchangeHub(nil)
+	h.refusedFor(err, publishers.CodePublisher, "quarantined")
+	_, err = h.Projects.LiftQuarantine(h.Context(), operator, "demo")
+	h.Check(err)
 	h.Deletes(bob, "demo")
 	_, err = h.exchangeHub(nil)
 	h.refusedFor(err, idtoken.CodePayload, "")

@@ -213,7 +213,7 @@ func (rec tokenRecord) uploadsTo(r kv.Reader, name string) (bool, error) {
 		return false, nil
 	}
 	m, member := p.Members[rec.User]
-	return member && m.MayUpload() && p.Deleted.IsZero() && p.Archived.IsZero() && (rec.Run != nil || p.OnlyPublishers.IsZero()), err
+	return member && m.MayUpload() && p.Deleted.IsZero() && p.Archived.IsZero() && !p.Quarantined.Set() && (rec.Run != nil || p.OnlyPublishers.IsZero()), err
 }
 
 // projectNamed returns the id of the project with a normalized name if the token reaches

@@ -27,6 +27,7 @@ func (s *adminServer) listAllProjects(v *visit) error {
 	for _, p := range found.Projects {
 		row := ui.AdminProjectRow{
 			Name: p.Name, Unowned: p.Unowned, Members: p.Members, Archived: !p.Archived.IsZero(), CreatedAt: p.Created,
+			Quarantined: p.Quarantined, Deprecated: p.Deprecated,
 		}
 		for _, o := range p.OwnedBy {
 			row.Owners = append(row.Owners, o.Name)
@@ -37,7 +38,7 @@ func (s *adminServer) listAllProjects(v *visit) error {
 }
 
 func (s *adminServer) anyProjectPage(v *visit, status int, l ui.Layout) error {
-	page := ui.AdminProjectPage{Layout: l, User: v.form.Get("user")}
+	page := ui.AdminProjectPage{Layout: l, User: v.form.Get("user"), Reason: v.form.Get("reason")}
 	ctx, who := v.Request().Context(), v.principal()
 	p, err := s.projects.Get(ctx, who, v.Param("name"))
 	if err != nil {
@@ -45,7 +46,9 @@ func (s *adminServer) anyProjectPage(v *visit, status int, l ui.Layout) error {
 	}
 	page.Project = ui.AdminProjectRow{
 		Name: p.Name, Unowned: true, Members: len(p.Members), Archived: !p.Archived.IsZero(), CreatedAt: p.Created,
+		Quarantined: p.Quarantined.Set(), Deprecated: p.Deprecated.Set(),
 	}
+	page.Quarantined = mark(p.Quarantined)
 	for _, m := range p.Members {
 		page.Members = append(page.Members, v.memberRow(m))
 		if m.Role == projects.RoleOwner && !m.Frozen {
@@ -102,4 +105,22 @@ func (s *adminServer) archiveAny(v *visit) error {
 		return v.done("project_reopened")
 	}
 	return v.confirmed("project_archived", s.confirm(ctx, revision))
+}
+
+// quarantineAny quarantines a project, or lifts its quarantine.
+func (s *adminServer) quarantineAny(v *visit) error {
+	ctx, name := v.Request().Context(), v.Param("name")
+	if v.form.Get("quarantined") != "yes" {
+		revision, err := s.projects.LiftQuarantine(ctx, v.principal(), name)
+		if err != nil {
+			return err
+		}
+		s.wait(ctx, revision)
+		return v.done("project_quarantine_lifted")
+	}
+	revision, err := s.projects.Quarantine(ctx, v.principal(), name, v.form.Get("reason"))
+	if err != nil {
+		return err
+	}
+	return v.confirmed("project_quarantined", s.confirm(ctx, revision))
 }

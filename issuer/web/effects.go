@@ -28,7 +28,7 @@ var effects = map[ui.Path]effect{
 	ui.PathProjectTransfer: givesPower, ui.PathMemberRole: givesPower, ui.PathMemberReadmit: givesPower, ui.PathProjectReopen: givesPower,
 	ui.PathPersonThaw: givesPower, ui.PathPersonMakeAdmin: givesPower, ui.PathInvitations: givesPower, ui.PathReservedNameRelease: givesPower,
 	ui.PathVerifiers: givesPower, ui.PathReadOnly: givesPower, ui.PathRegistration: givesPower, ui.PathBanner: givesPower,
-	ui.PathProjectOwner: givesPower, ui.PathPersonRecovery: givesPower, ui.PathAdminArchive: dependsOnForm,
+	ui.PathProjectOwner: givesPower, ui.PathPersonRecovery: givesPower, ui.PathAdminArchive: dependsOnForm, ui.PathAdminQuarantine: dependsOnForm,
 	ui.PathReleaseUnyank: givesPower,
 	ui.PathPublisherNew:  givesPower, ui.PathPublisherTake: givesPower, ui.PathPublisherVouch: givesPower, ui.PathPendingNew: givesPower, ui.PathProjectAllTokens: givesPower, ui.PathIssuers: givesPower,
 
@@ -42,7 +42,7 @@ var effects = map[ui.Path]effect{
 	ui.PathMemberRemove: takesPower, ui.PathInvitationEnd: takesPower, ui.PathVerifierRevoke: takesPower, ui.PathAdminTokenRevoke: takesPower,
 	ui.PathPublisherRemove: takesPower, ui.PathPendingRemove: takesPower, ui.PathProjectOnly: takesPower, ui.PathReleaseYank: takesPower, ui.PathTokensRevoke: takesPower, ui.PathTokenRestrict: takesPower,
 
-	ui.PathProjectSettings: noPower, ui.PathStrength: noPower, ui.PathNotifications: noPower, ui.PathAdminTokens: noPower, ui.PathToken: noPower,
+	ui.PathProjectSettings: noPower, ui.PathProjectDeprecate: noPower, ui.PathStrength: noPower, ui.PathNotifications: noPower, ui.PathAdminTokens: noPower, ui.PathToken: noPower,
 	ui.PathKey: noPower, ui.PathForgot: noPower, ui.PathVerifyEmailResend: noPower, ui.PathVerifyEmailChange: noPower, ui.PathRecoverResend: noPower,
 	ui.PathProjectNew: noPower, // nobody else has the new name, and uploading needs a token
 
@@ -57,8 +57,15 @@ var effects = map[ui.Path]effect{
 
 // effectOfForm returns the effect of a form that gives or takes power depending on its fields.
 func effectOfForm(v *visit) effect {
-	if v.Path() == ui.PathAdminArchive.Colon() && v.form.Get("archived") == "yes" {
-		return takesPower
+	switch v.Path() {
+	case ui.PathAdminArchive.Colon():
+		if v.form.Get("archived") == "yes" {
+			return takesPower
+		}
+	case ui.PathAdminQuarantine.Colon():
+		if v.form.Get("quarantined") == "yes" {
+			return takesPower
+		}
 	}
 	return givesPower
 }

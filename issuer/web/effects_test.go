@@ -16,7 +16,7 @@ import (
 // giving are the methods of the other rooms after which somebody can do more than before.
 var giving = []string{
 	"Mint", "Regenerate", "Invite", "Resend", "AcceptInvitation", "SetRole", "Appoint", "AppointOwner", "ReadmitTokens", "Unarchive",
-	"SetArchived", "ReleaseName", "RegisterVerifier",
+	"SetArchived", "LiftQuarantine", "ReleaseName", "RegisterVerifier",
 	"Add", "AddPending", "AddIssuer", "TakeOver", "Vouch", // SetOnly both gives and takes: its two forms are two routes
 	"auth.Invitations.Invite", "auth.Administration.SetAdmin", "auth.Administration.SetFrozen", "auth.Recoveries.Start", "auth.Addresses.RequestChange",
 	"auth.Settings.SetReadOnly", "auth.Settings.SetRegistration", "auth.Settings.SetBanner",

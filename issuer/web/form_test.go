@@ -38,7 +38,7 @@ var args = map[string]ui.Args{
 	"label_too_long": {"max": 100}, "label_taken": {"label": "Taken"}, "project_name_too_long": {"max": 100},
 	"project_name_prohibited": {"name": "simple"}, "project_name_taken": {"name": "demo"}, "too_many_projects_chosen": {"max": 50, "count": 51},
 	"project_unknown": {"project": "nothing"}, "already_member": {"user": "bob", "project": "demo"}, "last_owner": {"project": "demo"},
-	"already_invited": {"user": "ZOE@example.org"}, "description_too_long": {"max": 500}, "project_name_mismatch": {"name": "demo"}, "release_version_mismatch": {"version": "1.0"}, "file_name_mismatch": {"file": "demo-1.0.tar.gz"}, "yank_reason_too_long": {"max": 300}, "publisher_event_refused": {"event": "workflow_run"}, "publisher_ref_invalid": {"value": "main"},
+	"already_invited": {"user": "ZOE@example.org"}, "description_too_long": {"max": 500}, "project_name_mismatch": {"name": "demo"}, "release_version_mismatch": {"version": "1.0"}, "file_name_mismatch": {"file": "demo-1.0.tar.gz"}, "yank_reason_too_long": {"max": 300}, "reason_too_long": {"max": 300}, "publisher_event_refused": {"event": "workflow_run"}, "publisher_ref_invalid": {"value": "main"},
 }
 
 // checkForm sends a form and looks at the answer and at the store.
@@ -155,6 +155,10 @@ func TestFormsOfWhoIsSignedIn(t *testing.T) {
 		{name: "deletion of another file", path: "/projects/demo/files/demo-1.0.tar.gz/delete", form: []string{"confirm", "demo"}, status: 422, wrong: codes("confirm", "file_name_mismatch"), kept: codes("confirm", "demo")},
 		{name: "deletion of no release", path: "/projects/demo/releases/9.9/delete", form: []string{"confirm", "9.9"}, status: 404},
 		{name: "deletion of a file elsewhere", path: "/projects/demo/files/..%2Fother%2Fother-1.0.tar.gz/delete", form: []string{"confirm", "x"}, status: 404},
+		{name: "deprecation with a long reason", path: "/projects/demo/deprecate", form: []string{"deprecated", "yes", "reason", long + long + long + long}, status: 422, wrong: codes("reason", "reason_too_long")},
+		{name: "deprecation with control characters", path: "/projects/demo/deprecate", form: []string{"deprecated", "yes", "reason", "a\x1b[31m"}, status: 422, wrong: codes("reason", "reason_invalid")},
+		{name: "quarantine without a reason", path: "/admin/projects/demo/quarantine", form: []string{"quarantined", "yes", "reason", " "}, status: 422, wrong: codes("reason", "quarantine_reason_required")},
+		{name: "quarantine with two lines", path: "/admin/projects/demo/quarantine", form: []string{"quarantined", "yes", "reason", "a\nb"}, status: 422, wrong: codes("reason", "reason_invalid")},
 		{name: "yank with a long reason", path: "/projects/demo/releases/1.0/yank", form: []string{"reason", long + long + long + long}, status: 422, wrong: codes("reason", "yank_reason_too_long")},
 		{name: "yank with control characters", path: "/projects/demo/releases/1.0/yank", form: []string{"reason", "a\x1b[31m"}, status: 422, wrong: codes("reason", "yank_reason_invalid")},
 		{name: "role that is none", path: role, form: []string{"role", "king"}, status: 422, wrong: codes("", "role_unknown")},
@@ -302,7 +306,7 @@ func TestEveryCodeHasASentence(t *testing.T) {
 		"signed_out", "session_ended", "recovery_code_used", "verification_sent", "email_changed", "email_verified",
 		"totp_replaced", "recovery_codes_saved", "password_changed", "token_revoked", "token_revoked_soon", "project_created",
 		"member_invited", "invitation_sent", "invitation_withdrawn", "invitation_accepted", "ownership_accepted", "invitation_declined", "transfer_asked",
-		"project_described", "project_archived", "project_reopened", "project_deleted", "release_yanked", "release_unyanked", "release_deleted", "file_deleted", "name_released", "member_removed", "role_changed", "project_left", "invitation_revoked", "person_frozen", "person_thawed",
+		"project_described", "project_archived", "project_reopened", "project_deprecated", "project_undeprecated", "project_quarantined", "project_quarantine_lifted", "project_deleted", "release_yanked", "release_unyanked", "release_deleted", "file_deleted", "name_released", "member_removed", "role_changed", "project_left", "invitation_revoked", "person_frozen", "person_thawed",
 	} {
 		if s := h.pages.Text("en", "notice."+n, nil); s == "notice."+n {
 			t.Errorf("there is no sentence for the notice %s", n)

@@ -138,6 +138,19 @@ func TestProjectIsChanged(t *testing.T) {
 	ada.post("/projects/De.mo/settings", "description", "A <b>demo</b>.", "homepage", "https://demo.example.org").is(303, "/projects/De.mo")
 	bob.get("/projects/De.mo").is(200, "").says("A <b>demo</b>.").says("https://demo.example.org")
 
+	if got := ada.post("/projects/De.mo/deprecate", "deprecated", "yes", "reason", "a\nb").is(422, ""); got.wrong("reason") == "" || got.value("homepage") != "https://demo.example.org" {
+		t.Error("nothing is said beside the reason, or what was saved is not shown")
+	}
+	ada.post("/projects/De.mo/deprecate", "deprecated", "yes", "reason", "Use <b>other</b>.").is(303, "/projects/De.mo")
+	bob.get("/projects/De.mo").is(200, "").says("This project has been deprecated since").says("Use <b>other</b>.")
+	bob.get("/projects").says("Deprecated")
+	bob.post("/projects/De.mo/deprecate", "deprecated", "no").is(403, "")
+	if w := h.uploads(text, "de-mo"); w.Code == http.StatusForbidden {
+		t.Errorf("deprecated: %d %s", w.Code, w.Body)
+	}
+	ada.get("/projects/De.mo/settings").is(200, "").says("Use <b>other</b>.")
+	ada.post("/projects/De.mo/deprecate", "deprecated", "no").is(303, "/projects/De.mo")
+
 	ada.get("/projects/De.mo/archive").is(200, "").says("ci of bob, never used for it")
 	ada.post("/projects/De.mo/archive").is(303, "/projects/De.mo")
 	bob.get("/projects/De.mo").says("accepts no uploads").says("None of them can upload while the project is archived.")

@@ -28,6 +28,7 @@ func (s *projectServer) listProjects(v *visit) error {
 		}
 		page.Projects = append(page.Projects, ui.ProjectRow{
 			Name: p.Name, Role: string(p.Role), Members: p.Members, CreatedAt: p.Created, Archived: !p.Archived.IsZero(),
+			Quarantined: p.Quarantined, Deprecated: p.Deprecated,
 		})
 	}
 	invitations, err := s.projects.InvitationsFor(ctx, v.principal())

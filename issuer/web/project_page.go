@@ -24,7 +24,7 @@ func (s *projectServer) projectPage(v *visit, status int, l ui.Layout) error {
 		return err
 	}
 	page.Name, page.Role, page.CreatedAt, page.ArchivedAt = p.Name, string(p.Role), p.Created, p.Archived
-	page.OnlyAt = p.Only
+	page.OnlyAt, page.Deprecated, page.Quarantined = p.Only, mark(p.Deprecated), mark(p.Quarantined)
 	page.Description, page.Homepage = p.About.Description, p.About.Homepage
 	page.IndexURL, page.UploadURL, page.Others = s.indexURL(), s.uploadURL(), s.otherIndexes()
 	page.Tokens, err = s.projectTokens(v, p, tokens.ProjectTokensQuery{Limit: projectPageTokens})

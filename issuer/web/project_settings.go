@@ -10,10 +10,34 @@ func (s *projectServer) settingsPage(v *visit, status int, l ui.Layout) error {
 	if err != nil {
 		return err
 	}
-	return v.render(status, ui.ProjectSettingsPage{
+	page := ui.ProjectSettingsPage{
 		Layout: l, Project: p.Name, ArchivedAt: p.Archived, OnlyAt: p.Only,
-		Description: v.typed("description", p.About.Description), Homepage: v.typed("homepage", p.About.Homepage),
-	})
+		Deprecated: mark(p.Deprecated), Quarantined: mark(p.Quarantined),
+		Description: p.About.Description, Homepage: p.About.Homepage,
+	}
+	if v.Path() == ui.PathProjectDeprecate.Colon() {
+		page.Reason = v.typed("reason", "")
+	} else {
+		page.Description, page.Homepage = v.typed("description", page.Description), v.typed("homepage", page.Homepage)
+	}
+	return v.render(status, page)
+}
+
+func mark(m projects.Mark) ui.Mark { return ui.Mark{At: m.Since, Reason: m.Reason} }
+
+// deprecateProject deprecates a project, or takes that back. Verifiers decide nothing by it.
+func (s *projectServer) deprecateProject(v *visit) error {
+	ctx, name := v.Request().Context(), v.Param("name")
+	if v.form.Get("deprecated") != "yes" {
+		if _, err := s.projects.Undeprecate(ctx, v.principal(), name); err != nil {
+			return err
+		}
+		return v.done("project_undeprecated")
+	}
+	if _, err := s.projects.Deprecate(ctx, v.principal(), name, v.form.Get("reason")); err != nil {
+		return err
+	}
+	return v.done("project_deprecated")
 }
 
 func (s *projectServer) describeProject(v *visit) error {

@@ -203,6 +203,7 @@ func (s *projectServer) routes(p pages) {
 	p.get(ui.PathProjectTokens, member, s.listProjectTokens)
 	p.page(ui.PathProjectSettings, member, s.settingsPage)
 	p.post(ui.PathProjectSettings, member, s.describeProject, returns{problems: s.settingsPage, done: ui.PathProject})
+	p.post(ui.PathProjectDeprecate, member, s.deprecateProject, returns{form: ui.PathProjectSettings, problems: s.settingsPage, done: ui.PathProject})
 	p.page(ui.PathProjectOnly, member, s.onlyPage(false))
 	p.post(ui.PathProjectOnly, member, s.onlyPublishers, returns{problems: s.onlyPage(false), done: ui.PathProject})
 	p.page(ui.PathProjectAllTokens, member, s.onlyPage(true))
@@ -259,6 +260,7 @@ func (s *adminServer) routes(p pages) {
 	p.page(ui.PathAdminProject, administrator, s.anyProjectPage)
 	p.post(ui.PathProjectOwner, administrator, s.appointOwner, returns{form: ui.PathAdminProject, problems: s.anyProjectPage, done: ui.PathAdminProject})
 	p.post(ui.PathAdminArchive, administrator, s.archiveAny, returns{form: ui.PathAdminProject, done: ui.PathAdminProject})
+	p.post(ui.PathAdminQuarantine, administrator, s.quarantineAny, returns{form: ui.PathAdminProject, problems: s.anyProjectPage, done: ui.PathAdminProject})
 	p.get(ui.PathReservedNames, administrator, s.listReservedNames)
 	p.post(ui.PathReservedNameRelease, administrator, s.releaseName, returns{form: ui.PathReservedNames, done: ui.PathReservedNames})
 

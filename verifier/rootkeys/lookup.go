@@ -170,7 +170,8 @@ func (s *Store) project(r *reader, rec *verifier.Record, user [16]byte, name str
 	}
 	only := string(role) == feed.RolePublishers
 	rec.Project = verifier.Project{
-		ID: uuidText(id[:]), Name: name, Member: uploads(role) || only && rec.Job, Archived: string(role) == feed.RoleArchived, JobsOnly: only,
+		ID: uuidText(id[:]), Name: name, Member: uploads(role) || only && rec.Job, JobsOnly: only,
+		Archived: string(role) == feed.RoleArchived, Quarantined: string(role) == feed.RoleQuarantined,
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (m *model) lookup(id, project string) (rec verifier.Record, err error) {
 			return verifier.Record{}, ErrFilling
 		}
 		role := p.Members[t.UserID]
-		rec.Project = verifier.Project{ID: p.ID, Name: p.Name, Member: role == "owner" || role == "maintainer" || role == feed.RolePublishers && t.Job, JobsOnly: role == feed.RolePublishers, Archived: role == feed.RoleArchived}
+		rec.Project = verifier.Project{ID: p.ID, Name: p.Name, Member: role == "owner" || role == "maintainer" || role == feed.RolePublishers && t.Job, JobsOnly: role == feed.RolePublishers, Archived: role == feed.RoleArchived, Quarantined: role == feed.RoleQuarantined}
 	}
 	return rec, nil
 }
@@ -113,7 +113,7 @@ func (w *world) change() Change {
 		if w.r.IntN(5) > 0 {
 			p.Name = "project-" + p.ID[35:]
 		}
-		roles := []string{"owner", "maintainer", "reader", feed.RoleArchived, feed.RolePublishers}
+		roles := []string{"owner", "maintainer", "reader", feed.RoleArchived, feed.RoleQuarantined, feed.RolePublishers}
 		for range w.r.IntN(6) {
 			p.Members[w.userID()] = roles[w.r.IntN(len(roles))]
 		}

@@ -47,6 +47,8 @@ func administrationOfProjects() []Page {
 		{Name: "analytical-engine-with-a-rather-long-name", Owners: []string{"ada", "charles-with-a-long-username"}, Members: 12, CreatedAt: ago(400 * day)},
 		{Name: "demo", Owners: []string{"grace"}, Members: 1, Archived: true, CreatedAt: ago(60 * day)},
 		{Name: "orphan", Owners: []string{"charles-with-a-long-username"}, Unowned: true, Members: 2, CreatedAt: ago(2 * day)},
+		{Name: "keys", Owners: []string{"grace"}, Members: 1, Quarantined: true, CreatedAt: ago(day)},
+		{Name: "old", Owners: []string{"grace"}, Members: 1, Deprecated: true, CreatedAt: ago(day)},
 	}
 	members := []ui.MemberRow{{ID: "u3", Username: "charles-with-a-long-username", Role: ui.RoleOwner, Frozen: true}, {ID: "u2", Username: "grace", Role: ui.RoleMaintainer}}
 	var tokens []ui.AdminTokenRow
@@ -55,11 +57,14 @@ func administrationOfProjects() []Page {
 	}
 	return []Page{
 		{"admin-projects", ui.AdminProjectsPage{Layout: member(), Projects: rows, Next: "orphan"}},
-		{"admin-projects-found", ui.AdminProjectsPage{Layout: member(), Search: "orph", Unowned: true, Projects: rows[2:], Next: "orphan"}},
+		{"admin-projects-found", ui.AdminProjectsPage{Layout: member(), Search: "orph", Unowned: true, Projects: rows[2:3], Next: "orphan"}},
 		{"admin-projects-none", ui.AdminProjectsPage{Layout: member(), Unowned: true}},
 		{"admin-projects-empty", ui.AdminProjectsPage{Layout: member()}},
 		{"admin-project", ui.AdminProjectPage{Layout: member(), Project: rows[0], Members: members[1:], Tokens: tokens[:2], More: true}},
 		{"admin-project-archived", ui.AdminProjectPage{Layout: done(member(), "project_archived"), Project: rows[1], Members: members[1:]}},
+		{"admin-project-quarantined", ui.AdminProjectPage{Layout: done(member(), "project_quarantined"), Project: rows[3], Members: members[1:],
+			Quarantined: ui.Mark{At: ago(time.Hour), Reason: "Version 1.2 reads the keys of other programs."}}},
+		{"admin-project-quarantine-problems", ui.AdminProjectPage{Project: rows[4], Members: members[1:], Layout: wrong(member(), ui.Problem{Field: "reason", Code: "quarantine_reason_required"})}},
 		{"admin-project-unowned", ui.AdminProjectPage{Project: rows[2], Members: members, User: "gracee",
 			Layout: wrong(member(), ui.Problem{Field: "user", Code: "user_unknown"}, ui.Problem{Code: "project_owned", Args: ui.Args{"project": "orphan"}})}},
 		{"admin-project-deserted", ui.AdminProjectPage{Layout: member(), Project: rows[2]}},

@@ -24,6 +24,8 @@ func projects() []Page {
 	maintainer.Layout, maintainer.Role, maintainer.Members, maintainer.Events = member(), ui.RoleMaintainer, asMember, nil
 	problems := page
 	problems.Members, problems.ArchivedAt = shared, ago(3*day)
+	problems.Deprecated = ui.Mark{At: ago(30 * day)}
+	problems.Quarantined = ui.Mark{At: ago(day), Reason: "Version 1.2 reads the keys of other programs."}
 	problems.Layout = wrong(member(), ui.Problem{Code: "last_owner", Args: ui.Args{"project": "demo-plugins"}})
 	page.Tokens = ui.ProjectTokens{Project: "demo-plugins", All: true, Owner: true, Rows: projectTokens(), Next: "0193"}
 	page.Uploads = uploads(7)
@@ -49,7 +51,9 @@ func projects() []Page {
 			{Name: "demo", Role: ui.RoleOwner, Members: 1, CreatedAt: ago(day)},
 			{Name: "demo-plugins", Role: ui.RoleOwner, Members: 3, CreatedAt: ago(400 * day)},
 			{Name: "analytical-engine-with-a-rather-long-name", Role: ui.RoleMaintainer, Members: 12, CreatedAt: ago(60 * day), Archived: true},
-		}, Total: 3}},
+			{Name: "keys", Role: ui.RoleMaintainer, Members: 2, CreatedAt: ago(60 * day), Quarantined: true},
+			{Name: "old", Role: ui.RoleMaintainer, Members: 2, CreatedAt: ago(60 * day), Deprecated: true},
+		}, Total: 5}},
 		{"projects-invited", ui.ProjectsPage{Layout: member(), Invitations: received()}},
 		{"projects-many", ui.ProjectsPage{Layout: member(), Total: 400, Find: "demo", Next: "demo-plugins", Projects: []ui.ProjectRow{
 			{Name: "demo", Role: ui.RoleOwner, Members: 1, CreatedAt: ago(day)},
