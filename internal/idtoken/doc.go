@@ -13,6 +13,9 @@
 // expiry that has not passed, and a beginning that is not in the future, with a leeway of Leeway. JSON that has a name twice is refused,
 // because two readers could read it differently.
 //
+// A CI system that has an issuer for each organization may sign tokens of all of them as one root issuer, as CircleCI does. Such a token counts as one of the
+// issuer of the organization that it names.
+//
 // # Errors
 //
 // A *Refusal says what is wrong with a token, in words for the person whose job sent it.

@@ -39,8 +39,12 @@ type Issuer struct {
 	// addresses, where clouds answer with credentials, stay refused.
 	PrivateAddresses bool
 
-	perOrganization bool // the URL ends with an organization's id, which stands in tokens only
+	perOrganization bool   // the URL ends with an organization's id, which stands in tokens only
+	root            string // issuer of the same CI system whose tokens name the organization in the claim organizationClaim; "": none
 }
+
+// organizationClaim is the claim with the organization, in tokens of CircleCI.
+const organizationClaim = "oidc.circleci.com/org-id"
 
 // BuiltIn returns the issuers that need no configuration.
 func BuiltIn() []Issuer {
@@ -48,7 +52,7 @@ func BuiltIn() []Issuer {
 		{Name: "github", URL: "https://token.actions.githubusercontent.com", Kind: KindGitHub},
 		{Name: "gitlab", URL: "https://gitlab.com", Kind: KindGitLab},
 		{Name: "google", URL: "https://accounts.google.com", Kind: KindGoogle},
-		{Name: "circleci", URL: "https://oidc.circleci.com/org/", Kind: KindCircleCI, perOrganization: true},
+		{Name: "circleci", URL: "https://oidc.circleci.com/org/", Kind: KindCircleCI, perOrganization: true, root: "https://oidc.circleci.com"},
 	}
 }
 
@@ -124,8 +128,20 @@ func (i Issuer) OfOrganization(id string) (_ Issuer, ok bool) {
 	if !i.perOrganization || !organization.MatchString(id) {
 		return Issuer{}, false
 	}
-	i.URL, i.perOrganization = i.URL+id, false
+	i.URL, i.perOrganization, i.root = i.URL+id, false, ""
 	return i, true
+}
+
+// ofRoot returns the issuer that signs for all organizations.
+func (i Issuer) ofRoot() Issuer {
+	i.URL, i.perOrganization, i.root = i.root, false, ""
+	return i
+}
+
+// Signs reports whether tokens with an issuer's URL are signed with keys of i.
+func (i Issuer) Signs(url string) bool {
+	id, below := strings.CutPrefix(url, i.URL)
+	return url == i.URL || i.root != "" && url == i.root || i.perOrganization && below && organization.MatchString(id)
 }
 
 // PerOrganization reports whether each organization has an issuer of its own: see OfOrganization.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -63,7 +64,7 @@ func (s *Set) SetMore(more []Issuer) {
 	}
 	s.more = nil
 	for _, i := range more {
-		if !slices.ContainsFunc(s.issuers, func(has Issuer) bool { return has.URL == i.URL || has.Name == i.Name }) {
+		if !slices.ContainsFunc(s.issuers, func(has Issuer) bool { return has.Signs(i.URL) || has.Name == i.Name }) {
 			s.more = append(s.more, i)
 		}
 	}
@@ -85,6 +86,23 @@ func (s *Set) Issuer(url string) (Issuer, bool) {
 	return Issuer{}, false
 }
 
+// signer returns the issuer whose publishers a token is for, and the one whose keys it is signed with. They differ where a CI system with an issuer for
+// each organization signs for all of them with one key: clients in jobs of CircleCI ask for such tokens. Its signature covers the organization's id,
+// which makes the token one of that organization's issuer.
+func (s *Set) signer(claims Claims) (issuer, signer Issuer, ok bool) {
+	url, _ := claims["iss"].(string)
+	for _, i := range s.Issuers() {
+		if i.root == "" || i.root != url {
+			continue
+		}
+		id, _ := claims[organizationClaim].(string)
+		issuer, ok = i.OfOrganization(id)
+		return issuer, i.ofRoot(), ok
+	}
+	issuer, ok = s.Issuer(url)
+	return issuer, issuer, ok
+}
+
 // keysOf returns the keys of an issuer that a publisher names.
 func (s *Set) keysOf(i Issuer) *keySet {
 	s.mu.Lock()
@@ -100,6 +118,7 @@ func (s *Set) keysOf(i Issuer) *keySet {
 // Refresh fetches the keys of the issuers with these URLs where they are older than RefreshAfter, one after the other,
 // and forgets those of all other issuers. A failure is logged. Call it every few minutes with the issuers that publishers name.
 func (s *Set) Refresh(ctx context.Context, named []string) {
+	named = s.withRoots(named)
 	s.mu.Lock()
 	for url := range s.keys {
 		if !slices.Contains(named, url) {
@@ -108,10 +127,31 @@ func (s *Set) Refresh(ctx context.Context, named []string) {
 	}
 	s.mu.Unlock()
 	for _, url := range named {
-		if i, ok := s.Issuer(url); ok && ctx.Err() == nil {
+		if i, ok := s.withKeys(url); ok && ctx.Err() == nil {
 			s.keysOf(i).refreshOld(ctx)
 		}
 	}
+}
+
+// withRoots adds the issuers that sign for the organizations' issuers in a list.
+func (s *Set) withRoots(named []string) []string {
+	out := slices.Clone(named)
+	for _, i := range s.Issuers() {
+		if i.root != "" && slices.ContainsFunc(named, func(url string) bool { return strings.HasPrefix(url, i.URL) }) {
+			out = append(out, i.root)
+		}
+	}
+	return out
+}
+
+// withKeys is Issuer, and knows the issuers that sign for those of organizations too.
+func (s *Set) withKeys(url string) (Issuer, bool) {
+	for _, i := range s.Issuers() {
+		if i.root != "" && i.root == url {
+			return i.ofRoot(), true
+		}
+	}
+	return s.Issuer(url)
 }
 
 // State is what is known of the keys of an issuer.

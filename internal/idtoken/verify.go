@@ -88,9 +88,9 @@ func (s *Set) Verify(ctx context.Context, text, audience string, named func(issu
 	if !ok {
 		return Verified{}, refuse(CodePayload, "the token has no issuer (claim \"iss\")")
 	}
-	issuer, known := s.Issuer(url)
+	issuer, signer, known := s.signer(claims)
 	if known {
-		known, err = named(url)
+		known, err = named(issuer.URL)
 		if err != nil {
 			return Verified{}, err
 		}
@@ -102,7 +102,7 @@ func (s *Set) Verify(ctx context.Context, text, audience string, named func(issu
 	if err != nil {
 		return Verified{}, err
 	}
-	keys, err := s.keysOf(issuer).find(ctx, kid)
+	keys, err := s.keysOf(signer).find(ctx, kid)
 	if err != nil {
 		return Verified{}, err
 	}
