@@ -124,6 +124,7 @@ const (
 	PathPendingPublishers Path = "/account/publishers" // GET only
 	PathPendingNew        Path = "/account/publishers/new"
 	PathPendingPublisher  Path = "/account/publishers/{id}" // GET only
+	PathPendingTake       Path = "/account/publishers/{id}/take-over"
 	PathPendingRemove     Path = "/account/publishers/{id}/remove"
 
 	PathInvitedLink    Path = "/project-invitation"              // with WithLink; GET only
@@ -149,8 +150,8 @@ const (
 	PathAdminTokens      Path = "/admin/tokens"                     // POST searches
 	PathAdminTokenRevoke Path = "/admin/tokens/{id}/revoke"
 
-	PathIssuers      Path = "/admin/ci-systems"               // POST adds one
-	PathIssuerRemove Path = "/admin/ci-systems/{name}/remove" // POST only
+	PathIssuers      Path = "/admin/ci-systems" // POST adds one
+	PathIssuerRemove Path = "/admin/ci-systems/{name}/remove"
 
 	PathSettings     Path = "/admin/settings"              // GET only
 	PathReadOnly     Path = "/admin/settings/read-only"    // POST only
@@ -202,7 +203,7 @@ var paths = map[string]Path{
 	"release.delete": PathReleaseDelete, "file.delete": PathFileDelete,
 	"publishers": PathPublishers, "publisher.new": PathPublisherNew, "publisher": PathPublisher, "publisher.take": PathPublisherTake,
 	"publisher.vouch": PathPublisherVouch, "publisher.remove": PathPublisherRemove,
-	"pending": PathPendingPublishers, "pending.new": PathPendingNew, "pending.publisher": PathPendingPublisher, "pending.remove": PathPendingRemove,
+	"pending": PathPendingPublishers, "pending.new": PathPendingNew, "pending.publisher": PathPendingPublisher, "pending.take": PathPendingTake, "pending.remove": PathPendingRemove,
 	"invited": PathInvited, "invited.decline": PathInvitedDecline,
 	"names": PathReservedNames, "name.free": PathReservedNameRelease,
 	"person": PathPerson, "person.sign_out": PathPersonSignOut, "person.make_admin": PathPersonMakeAdmin, "person.drop_admin": PathPersonDropAdmin,

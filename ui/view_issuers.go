@@ -14,7 +14,7 @@ type IssuerRow struct {
 }
 
 // IssuersPage lists the CI systems. Forms: POST PathIssuers with name, url, kind (KindGitHub, KindGitLab or KindGeneric), keys_url, keys, ca
-// and private ("yes"); POST PathIssuerRemove without fields.
+// and private ("yes").
 type IssuersPage struct {
 	Layout
 	Rows []IssuerRow
@@ -31,4 +31,18 @@ func (v IssuersPage) Open() bool {
 
 func (IssuersPage) about() about {
 	return about{page: "issuers", title: "issuers.title", place: placeAdmin}
+}
+
+// IssuerRemovePage asks before a CI system that an administrator added is removed. Form: POST PathIssuerRemove without fields.
+type IssuerRemovePage struct {
+	Layout
+	Name, URL  string
+	Publishers int      // that name it
+	Pending    int      // pending publishers that name it
+	Projects   []string // of these publishers
+	More       int      // further projects that Projects leaves out
+}
+
+func (v IssuerRemovePage) about() about {
+	return about{page: "issuer_remove", title: "issuer_remove.title", args: Args{"name": v.Name}, place: placeAdmin}
 }

@@ -73,6 +73,7 @@ type PublisherRow struct {
 	UploadedAt time.Time // zero: never
 	Working    int       // its tokens that work now
 	Stopped    bool      // who vouches for it owns the project no longer
+	Unknown    bool      // its CI system is not known any more
 	Refused    int       // refusals of the last days; for owners
 }
 
@@ -174,44 +175,44 @@ type PublisherPage struct {
 }
 
 func (v PublisherPage) about() about {
-	return about{page: "publisher", title: "publisher.title", args: Args{"name": v.Publisher.Name()}, place: v.place()}
+	return about{page: "publisher", title: "publisher.title", args: Args{"name": v.Publisher.Name()}, place: placeOf(v.Project)}
 }
 
-func (v PublisherPage) place() string {
-	if v.Project == "" {
-		return placeAccount
-	}
-	return placeProjects
-}
-
-// PublisherTakePage asks before a publisher takes over the value of a refused job. Form: POST PathPublisherTake with claim and value.
+// PublisherTakePage asks before a publisher takes over the value of a refused job. Form: POST PathPublisherTake, or PathPendingTake for a pending
+// one, with claim and value.
 type PublisherTakePage struct {
 	Layout
-	Project    string
+	Project    string // "" for a pending one
 	Publisher  PublisherRow
 	Difference DifferenceRow
+	Any        bool // the job has no environment, so that the publisher asks for none any more
 	Run        RunRow
 	At         time.Time
 }
 
 func (v PublisherTakePage) about() about {
-	return about{page: "publisher_take", title: "publisher_take.title", args: Args{"name": v.Publisher.Name()}, place: placeProjects}
+	return about{page: "publisher_take", title: "publisher_take.title", args: Args{"name": v.Publisher.Name()}, place: placeOf(v.Project)}
+}
+
+// placeOf is where pages of publishers belong: those of pending ones, without a project, to the account.
+func placeOf(project string) string {
+	if project == "" {
+		return placeAccount
+	}
+	return placeProjects
 }
 
 // PublisherRemovePage asks before a publisher is removed. Form: POST PathPublisherRemove, or PathPendingRemove for a pending one, without
 // fields.
 type PublisherRemovePage struct {
 	Layout
-	Project   string // "" for a pending one
-	Publisher PublisherRow
+	Project    string // "" for a pending one
+	Publisher  PublisherRow
+	LastOfOnly bool // the project takes uploads of publishers only, and this is its last one
 }
 
 func (v PublisherRemovePage) about() about {
-	place := placeProjects
-	if v.Project == "" {
-		place = placeAccount
-	}
-	return about{page: "publisher_remove", title: "publisher_remove.title", args: Args{"name": v.Publisher.Name()}, place: place}
+	return about{page: "publisher_remove", title: "publisher_remove.title", args: Args{"name": v.Publisher.Name()}, place: placeOf(v.Project)}
 }
 
 // PendingPublishersPage lists the pending publishers of the signed-in user.

@@ -121,11 +121,14 @@ type TokenCreatedPage struct {
 	Label       string
 	AllProjects bool
 	Projects    []string
-	Registered  string    // name of the project that was registered with it; "" if none
-	ExpiresAt   time.Time // zero: never
-	Limits      Limits
-	OldEnds     time.Time // when the token that it replaces ends; zero if it replaces none, or that has ended
-	UploadURL   string    // absolute
+	Registered  string // name of the project that was registered with it; "" if none
+
+	OnlyPublishers []string // projects of its owner to which it can't upload, since they take uploads of trusted publishers only
+
+	ExpiresAt time.Time // zero: never
+	Limits    Limits
+	OldEnds   time.Time // when the token that it replaces ends; zero if it replaces none, or that has ended
+	UploadURL string    // absolute
 }
 
 func (TokenCreatedPage) about() about {

@@ -84,6 +84,21 @@ func TestSnippetsUpload(t *testing.T) {
 	}
 }
 
+// readYAML reads YAML with a parser that nobody here wrote.
+func readYAML(t *testing.T, text string, into any) {
+	t.Helper()
+	// GitHub's and GitLab's readers are of YAML 1.2, in which "on" is no truth value.
+	cmd := exec.CommandContext(t.Context(), realtest.PyYAML.Path, "-c", "import json, sys, yaml; print(json.dumps(yaml.load(sys.stdin, yaml.BaseLoader)))")
+	cmd.Stdin, cmd.Stderr = strings.NewReader(text), os.Stderr
+	out, err := cmd.Output()
+	if err == nil {
+		err = json.Unmarshal(out, into)
+	}
+	if err != nil {
+		t.Fatalf("%v in:\n%s", err, text)
+	}
+}
+
 // TestSnippetsAreYAML reads the files of CI systems with a parser of YAML, and looks
 // whether the address and the secret are where those systems look for them.
 func TestSnippetsAreYAML(t *testing.T) {
@@ -91,16 +106,7 @@ func TestSnippetsAreYAML(t *testing.T) {
 	const address = "https://packages.example.org/legacy/"
 	read := func(id string, into any) {
 		t.Helper()
-		// GitHub's and GitLab's readers are of YAML 1.2, in which "on" is no truth value.
-		cmd := exec.CommandContext(t.Context(), realtest.PyYAML.Path, "-c", "import json, sys, yaml; print(json.dumps(yaml.load(sys.stdin, yaml.BaseLoader)))")
-		cmd.Stdin, cmd.Stderr = strings.NewReader(snippetText(t, id, address, "")), os.Stderr
-		out, err := cmd.Output()
-		if err == nil {
-			err = json.Unmarshal(out, into)
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", id, err)
-		}
+		readYAML(t, snippetText(t, id, address, ""), into)
 	}
 	var github struct {
 		On struct {

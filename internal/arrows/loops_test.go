@@ -40,8 +40,6 @@ var bounded = map[string]string{
 	"checkScope: range req.Projects":    "MaxTokenProjects, 50",
 	"auditProjects: range rec.Projects": "MaxTokenProjects, 50",
 
-	"candidates: range x.facts.lookups":   "maxLookups, 100; one for the kinds that name repositories, and one more for an id",
-	"projects: range fits":                "maxCandidates, 200, for each lookup; it ends at MaxTokenProjects",
 	"oldestOfRecent: ownedPrefix(userID)": "the tokens of a user, and of jobs, within an hour: tokens-per-hour, and maxPerRepository for each publisher",
 	"follow: range c.l.hooks":             "one for each room that follows others",
 

@@ -13,6 +13,7 @@ var unrecorded = map[string]string{
 	"tokens.Runs.forget":               "entries of a list; the tokens are over, and their records stay",
 	"publishers.Service.forgetMarks":   "ID tokens that are over",
 	"publishers.Service.manage":        "its callers' functions write the row",
+	"publishers.Service.managePending": "its callers' functions write the row",
 	"publishers.Service.refused":       "a note of what was refused, for owners; nothing changed",
 	"authn.SecurityKeys.BeginVerify":   "a challenge that is good for minutes; its end is recorded",
 	"authn.SecurityKeys.BeginAdd":      "a challenge that is good for minutes; its end is recorded",

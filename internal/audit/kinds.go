@@ -95,7 +95,7 @@ var kinds = byName([][]Kind{
 	copies(of(roomPublishers, GroupToken, "project.token_exchanged")),
 	of(roomPublishers, GroupProject,
 		"project.publisher_added", "project.publisher_removed", "project.publisher_vouched", "project.publisher_changed", "project.only_publishers", "project.all_tokens",
-		"publisher.pending_added", "publisher.pending_removed", "publisher.pending_ended"),
+		"publisher.pending_added", "publisher.pending_changed", "publisher.pending_removed", "publisher.pending_ended"),
 	of(roomPublishers, GroupSystem, "ci_system.added", "ci_system.removed"),
 	of(roomFollowers, GroupSystem, "verifier.registered", "verifier.revoked"),
 	of(roomLedger, GroupSystem, "issuer.epoch_raised"),

@@ -113,8 +113,8 @@ var unlinked = map[string]string{
 	"/setup": "the first start prints it", "/healthz": "for programs", "/simple": "for pip", "/simple/*": "for pip", "/packages/*": "for pip",
 	"/legacy": "for uploads", "/legacy/": "for uploads", "/legacy/*": "hatch prints it", "/project/*": "flit prints it",
 	"/legacy/+simple/*": "for hatch", "/legacy/%2Bsimple/*": "for hatch", "/legacy/%2bsimple/*": "for hatch",
-	"/projects/:name/publishers/:id/take-over": "for an owner whose job was refused",
-	"/_/oidc/audience":                         "for jobs of a CI", "/.well-known/pytp": "for jobs of a CI",
+	"/projects/:name/publishers/:id/take-over": "for an owner whose job was refused", "/account/publishers/:id/take-over": "likewise",
+	"/_/oidc/audience": "for jobs of a CI", "/.well-known/pytp": "for jobs of a CI",
 }
 
 // gets are the patterns of pages.
@@ -133,8 +133,8 @@ var unshown = map[string]string{
 	"/simple": "it leads to /simple/", "/legacy": "it takes uploads only", "/legacy/": "it takes uploads only",
 	"/legacy/*": "it leads to the project", "/project/*": "it leads to the project",
 	"/legacy/+simple/*": "the index", "/legacy/%2Bsimple/*": "the same, as hatch writes it", "/legacy/%2bsimple/*": "the same, in lower case",
-	"/projects/:name/publishers/:id/take-over": "for an owner whose job was refused",
-	"/_/oidc/mint-token":                       "for jobs", "/_/oidc/github/mint-token": "for jobs", "/_/oidc/burn-token": "for jobs",
+	"/projects/:name/publishers/:id/take-over": "for an owner whose job was refused", "/account/publishers/:id/take-over": "likewise",
+	"/_/oidc/mint-token": "for jobs", "/_/oidc/github/mint-token": "for jobs", "/_/oidc/burn-token": "for jobs",
 }
 
 // complete fails the test for each page that nobody saw, and for each form that never

@@ -95,7 +95,8 @@ func (tr *tour) knowSystems(admin *guest) {
 	const at = "/admin/ci-systems"
 	admin.fill(at, at, "name", "lab", "url", "https://gitlab.example.org", "kind", "gitlab").is(303, at)
 	admin.get(at).says("https://gitlab.example.org")
-	admin.act(at, "/lab/remove").is(303, at)
+	admin.get(at+"/lab/remove").is(200, "").says("No publisher of a project names it.")
+	admin.fill(at+"/lab/remove", at+"/lab/remove").is(303, at)
 }
 
 // askAsAJob asks at the addresses for jobs of a CI system, without a good ID token.

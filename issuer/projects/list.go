@@ -26,7 +26,7 @@ func (s *Service) List(ctx context.Context, userID string) ([]Summary, error) {
 				return err
 			}
 			out = append(out, Summary{
-				ID: id, Name: h.Name, Normalized: h.Normalized, Created: h.Created, Archived: h.Archived,
+				ID: id, Name: h.Name, Normalized: h.Normalized, Created: h.Created, Archived: h.Archived, Only: h.Only,
 				Deprecated: h.Deprecated, Quarantined: h.Quarantined,
 				Role: Role(p.Value), Members: h.Members, Owners: h.Owners,
 			})

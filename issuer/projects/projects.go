@@ -66,6 +66,7 @@ type Summary struct {
 	Normalized  string
 	Created     time.Time
 	Archived    time.Time // zero: not archived
+	Only        time.Time // since when it takes uploads of trusted publishers only; zero: of all tokens
 	Deprecated  bool
 	Quarantined bool
 	Role        Role // of the user whose list it is
@@ -99,6 +100,7 @@ type headRecord struct {
 	Normalized  string    `json:"normalized"`
 	Created     time.Time `json:"created"`
 	Archived    time.Time `json:"archived,omitzero"`
+	Only        time.Time `json:"only_publishers,omitzero"`
 	Deprecated  bool      `json:"deprecated,omitempty"`
 	Quarantined bool      `json:"quarantined,omitempty"`
 	Members     int       `json:"members"`
@@ -211,7 +213,7 @@ func putProject(c *ledger.Change, rec Record) error {
 
 func (rec Record) head() headRecord {
 	return headRecord{
-		Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created, Archived: rec.Archived,
+		Name: rec.Name, Normalized: rec.Normalized, Created: rec.Created, Archived: rec.Archived, Only: rec.OnlyPublishers,
 		Deprecated: rec.Deprecated.Set(), Quarantined: rec.Quarantined.Set(),
 		Members: len(rec.Members), Owners: rec.count(RoleOwner),
 	}

@@ -69,97 +69,137 @@ func (s *Service) Exchange(ctx context.Context, req Request) (Answer, error) {
 		return Answer{}, err
 	}
 	f := factsOf(v)
-	if err := s.busy.take("repository", f.issuer+" "+f.run.Repository, maxPerRepository, s.clock()); err != nil {
-		return Answer{}, err
-	}
-	var out Answer
-	var x exchange
-	rev, err := s.ledger.Update(ctx, func(c *ledger.Change) (err error) {
-		x = exchange{s: s, c: c, req: req, facts: &f, v: v}
-		out, err = x.run()
+	x := exchange{s: s, req: req, facts: &f, v: v}
+	err = s.store.View(ctx, func(r kv.Reader) error {
+		_, err := x.decide(r, s.clock())
 		return err
 	})
 	var no *Refused
-	switch {
-	case errors.As(err, &no):
-		s.refused(ctx, x.closest, no, f.run)
-		return Answer{}, err
-	case err != nil:
+	if errors.As(err, &no) && no.Code == CodeReused { // it counts for the network alone: whoever finds an old token keeps nobody from publishing
 		return Answer{}, err
 	}
-	out.Revision = rev
+	if busy := s.busy.take("repository", f.issuer+" "+f.run.Repository, maxPerRepository, s.clock()); busy != nil {
+		return Answer{}, busy
+	}
+	var out Answer
+	if err == nil {
+		var revision uint64
+		revision, err = s.ledger.Update(ctx, func(c *ledger.Change) (err error) {
+			out, err = x.run(c)
+			return err
+		})
+		out.Revision = revision
+	}
+	if errors.As(err, &no) {
+		s.refused(ctx, x.told, f.run)
+	}
+	if err != nil {
+		return Answer{}, err
+	}
 	s.log.InfoContext(ctx, "token minted for a job", "token", out.Token.ID, "publisher", out.Token.Run.Publisher, "repository", f.run.Repository)
 	return out, nil
 }
 
-// exchange is one exchange in its transaction.
+// exchange is one exchange. It is decided twice: in a View, so that a token that is refused waits for no other's transaction, and in
+// the transaction that mints.
 type exchange struct {
 	s     *Service
-	c     *ledger.Change
+	c     *ledger.Change // of the transaction that mints
 	req   Request
 	facts *facts
 	v     idtoken.Verified
 
-	closest string // id of the publisher that a refused token is closest to; "": none
+	told []told // publishers whose owners see that the token was refused
 }
 
-func (x *exchange) run() (Answer, error) {
-	used, err := kv.Exists(x.c, string(markKey(x.v.Mark)))
+// told is a refusal as the owners of one publisher see it.
+type told struct {
+	id string // of the publisher
+	no *Refused
+}
+
+// decision is which publisher a token is minted for.
+type decision struct {
+	chosen stored
+	fits   []stored       // chosen, and others that fit
+	refs   []projects.Ref // the projects that the token is for; none yet for a pending publisher
+}
+
+func (x *exchange) run(c *ledger.Change) (Answer, error) {
+	x.c = c
+	d, err := x.decide(c, c.Now)
 	if err != nil {
 		return Answer{}, err
 	}
-	if used {
-		return Answer{}, &Refused{Code: CodeReused, Detail: "this ID token was exchanged before: each one is good for one upload token; let the job ask for another"}
-	}
-	fits, err := x.candidates()
-	if err != nil {
-		return Answer{}, err
-	}
-	chosen := fits[0]
-	if chosen.rec.Project == "" {
-		chosen, err = x.register(chosen)
+	if d.chosen.rec.Project == "" {
+		d, err = x.register(d.chosen)
 		if err != nil {
 			return Answer{}, err
 		}
-		fits = []stored{chosen}
-	}
-	refs, err := x.projects(chosen, fits)
-	if err != nil {
-		return Answer{}, err
 	}
 	if err := x.burn(); err != nil {
 		return Answer{}, err
 	}
-	return x.mint(chosen, fits, refs)
+	return x.mint(d.chosen, d.fits, d.refs)
+}
+
+// decide decides for which publisher a token is minted, or returns *Refused.
+func (x *exchange) decide(r kv.Reader, now time.Time) (d decision, err error) {
+	x.told = nil
+	used, err := kv.Exists(r, string(markKey(x.v.Mark)))
+	if err != nil {
+		return d, err
+	}
+	if used {
+		return d, &Refused{Code: CodeReused, Detail: "this ID token was exchanged before: each one is good for one upload token; let the job ask for another"}
+	}
+	d.fits, err = x.candidates(r, now)
+	if err != nil {
+		return d, err
+	}
+	d.chosen = d.fits[0]
+	if d.chosen.rec.Project == "" {
+		d.fits = d.fits[:1]
+		return d, x.registrable(r, d.chosen)
+	}
+	d.refs, err = x.projects(r, d.chosen, d.fits)
+	return d, err
+}
+
+// refuse refuses a token, and tells the owners of a publisher.
+func (x *exchange) refuse(id, code, detail string) error {
+	no := &Refused{Code: code, Detail: detail}
+	x.told = []told{{id, no}}
+	return no
 }
 
 // candidates returns the publishers that the token fits and for which one owner vouches, the most specific one first: pending ones before others.
-func (x *exchange) candidates() ([]stored, error) {
+func (x *exchange) candidates(r kv.Reader, now time.Time) ([]stored, error) {
 	var fits []stored
-	var nearest []Difference
+	var near nearest
 	seen := map[string]bool{}
 	for _, l := range x.facts.lookups {
-		found, err := readAll(x.c, atPrefix(l))
+		found, err := readAll(r, atPrefix(l))
 		if err != nil {
 			return nil, err
 		}
 		for _, one := range found {
-			if seen[one.id] || one.rec.Project == "" && !x.c.Now.Before(one.rec.Until) {
+			if seen[one.id] || one.rec.Project == "" && !now.Before(one.rec.Until) {
 				continue
 			}
 			seen[one.id] = true
 			diff := one.rec.compare(x.facts)
 			if len(diff) == 0 {
 				fits = append(fits, one)
-			} else if nearest == nil || len(diff) < len(nearest) {
-				nearest, x.closest = diff, one.id
+			} else {
+				near.add(one, diff)
 			}
 		}
 	}
 	if len(fits) == 0 {
-		return nil, noPublisher(x.facts, nearest)
+		x.told = near.told(x.facts)
+		return nil, noPublisher(x.facts, near.diff())
 	}
-	x.closest = ""
 	return ofOneOwner(fits), nil
 }
 
@@ -219,80 +259,67 @@ func (rec record) rank() (n int) {
 	return n
 }
 
-// noPublisher says what differs from the publisher that comes closest.
-func noPublisher(f *facts, diff []Difference) *Refused {
-	if len(diff) == 0 {
-		return &Refused{Code: CodePublisher, Detail: fmt.Sprintf("no project here has a publisher for %s of %s: an owner adds one on the project's page, under Publishers",
-			cmp.Or(f.run.Repository, "this job"), f.issuer)}
+// registrable refuses a token whose pending publisher can't register its project.
+func (x *exchange) registrable(r kv.Reader, one stored) error {
+	taken, err := projects.IDOf(r, caveats.NormalizeProject(one.rec.Pending))
+	if err != nil {
+		return err
 	}
-	parts := make([]string, len(diff))
-	for i, d := range diff {
-		parts[i] = d.String()
+	if taken != "" {
+		return x.refuse(one.id, CodePending, fmt.Sprintf("the project %s was registered meanwhile: its owners can add a publisher, and the pending one ends", one.rec.Pending))
 	}
-	return &Refused{Code: CodePublisher, Differences: diff, Detail: "the publisher that comes closest does not fit: " + strings.Join(parts, "; ")}
-}
-
-// String says what differs: `environment: expected "release", got none`.
-func (d Difference) String() string {
-	got := fmt.Sprintf("%q", d.Got)
-	if d.Absent {
-		got = "none"
+	u, err := ledger.ReadUser(r, one.rec.User)
+	if err == nil && u.Frozen {
+		err = &Refused{Code: CodePublisher, Detail: "the account that added the pending publisher is frozen"}
 	}
-	return fmt.Sprintf("%s: expected %q, got %s", d.Claim, d.Expected, got)
+	return err
 }
 
 // register registers the project of a pending publisher, which is the project's from then on.
-func (x *exchange) register(one stored) (stored, error) {
-	taken, err := projects.IDOf(x.c, caveats.NormalizeProject(one.rec.Pending))
-	if err != nil {
-		return one, err
-	}
-	if taken != "" {
-		x.closest = one.id
-		return one, &Refused{Code: CodePending, Detail: fmt.Sprintf("the project %s was registered meanwhile: its owners can add a publisher, and the pending one ends", one.rec.Pending)}
-	}
+func (x *exchange) register(one stored) (d decision, err error) {
 	u, err := ledger.ReadUser(x.c, one.rec.User)
 	if err != nil {
-		return one, err
-	}
-	if u.Frozen {
-		return one, &Refused{Code: CodePublisher, Detail: "the account that added the pending publisher is frozen"}
+		return d, err
 	}
 	p := ledger.Principal{UserID: one.rec.User, Username: u.Name, Actor: x.req.Actor}
 	ref, err := x.s.projects.Register(x.c, p, one.rec.Pending, nil)
 	var ps problem.Problems
 	if errors.As(err, &ps) {
-		return one, &Refused{Code: CodePending, Detail: "the project " + one.rec.Pending + " can't be registered: " + ps.Error()}
+		return d, &Refused{Code: CodePending, Detail: "the project " + one.rec.Pending + " can't be registered: " + ps.Error()}
 	}
 	if err != nil {
-		return one, err
+		return d, err
 	}
 	one.rec.Project, one.rec.Pending, one.rec.Until = ref.ID, "", time.Time{}
 	if err := put(x.c, one.id, one.rec); err != nil {
-		return one, err
+		return d, err
 	}
-	return one, auditPublisher(x.c, ledger.Principal{Actor: x.req.Actor}, "added", one.id, one.rec, nil)
+	d = decision{chosen: one, fits: []stored{one}}
+	d.refs, err = x.projects(x.c, one, d.fits)
+	if err != nil {
+		return d, err
+	}
+	return d, auditPublisher(x.c, ledger.Principal{Actor: x.req.Actor}, "added", one.id, one.rec, nil)
 }
 
 // projects returns the projects that the token is for: that of the chosen publisher, and those of others that fit and narrow the token
 // alike, if the same owner vouches for them. It checks that this is an owner of each.
-func (x *exchange) projects(chosen stored, fits []stored) (refs []projects.Ref, err error) {
+func (x *exchange) projects(r kv.Reader, chosen stored, fits []stored) (refs []projects.Ref, err error) {
 	for _, one := range fits {
 		same := one.rec.Project != "" && one.rec.Rules.Tag == chosen.rec.Rules.Tag && one.rec.Rules.Network == chosen.rec.Rules.Network
 		if !same || len(refs) == tokens.MaxTokenProjects {
 			continue
 		}
-		proj, err := projects.Read(x.c, one.rec.Project)
+		proj, err := projects.Read(r, one.rec.Project)
 		if err != nil {
 			return nil, err
 		}
-		why, err := x.stopped(one, proj)
+		why, err := stopped(r, one, proj)
 		switch {
 		case err != nil:
 			return nil, err
 		case why != "" && one.id == chosen.id:
-			x.closest = one.id
-			return nil, &Refused{Code: CodePublisher, Detail: why}
+			return nil, x.refuse(one.id, CodePublisher, why)
 		case why == "":
 			refs = append(refs, projects.Ref{ID: proj.ID, Name: proj.Normalized})
 		}
@@ -301,8 +328,8 @@ func (x *exchange) projects(chosen stored, fits []stored) (refs []projects.Ref, 
 }
 
 // stopped says why nothing is minted for a publisher that fits; "" if nothing is in the way.
-func (x *exchange) stopped(one stored, proj projects.Record) (why string, err error) {
-	u, err := ledger.ReadUser(x.c, one.rec.User)
+func stopped(r kv.Reader, one stored, proj projects.Record) (why string, err error) {
+	u, err := ledger.ReadUser(r, one.rec.User)
 	m := proj.Members[one.rec.User]
 	switch {
 	case err != nil:

@@ -12,6 +12,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // Limits of the issuers that administrators add.
@@ -23,9 +24,19 @@ const (
 // AddedIssuer is an issuer that an administrator added.
 type AddedIssuer struct {
 	idtoken.Issuer
-	Keys       idtoken.State
-	Publishers bool // a publisher names it
+	Keys idtoken.State
+	Use  IssuerUse
 }
+
+// IssuerUse says what names an issuer.
+type IssuerUse struct {
+	Publishers int      // of projects; at most maxNamed are counted, as of the others
+	Pending    int      // pending publishers
+	Projects   []string // names of the projects, sorted; filled in by AddedIssuer
+}
+
+// maxNamed bounds the publishers of an issuer that are counted.
+const maxNamed = 10_000
 
 // issuerRecord is an issuer in the store.
 type issuerRecord struct {
@@ -126,7 +137,7 @@ func (s *Service) checkIssuer(i idtoken.Issuer) error {
 		return ps.Err()
 	}
 	for _, has := range s.idtokens.Configured() {
-		if has.Name == i.Name || has.URL == i.URL {
+		if has.Name == i.Name || has.Signs(i.URL) {
 			return problem.New("name", "issuer_taken")
 		}
 	}
@@ -159,7 +170,59 @@ func (s *Service) RemoveIssuer(ctx context.Context, p ledger.Principal, name str
 	return err
 }
 
-// AddedIssuers lists the issuers that administrators added, for administrators.
+// AddedIssuer returns an issuer that an administrator added, with all that names it, for administrators.
+func (s *Service) AddedIssuer(ctx context.Context, p ledger.Principal, name string) (out AddedIssuer, err error) {
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
+		if !p.Admin {
+			return ledger.ErrNotFound
+		}
+		all, err := readIssuers(r)
+		if err != nil {
+			return err
+		}
+		n := slices.IndexFunc(all, func(i idtoken.Issuer) bool { return i.Name == name })
+		if n < 0 {
+			return ledger.ErrNotFound
+		}
+		out = AddedIssuer{Issuer: all[n], Keys: s.idtokens.State(all[n].URL)}
+		out.Use, err = useOf(r, all[n].URL)
+		return err
+	})
+	return out, err
+}
+
+// useOf reads what names an issuer.
+func useOf(r kv.Reader, url string) (out IssuerUse, err error) {
+	named, err := r.Scan(issuerPrefix(url), nil, maxNamed, false)
+	if err != nil {
+		return out, err
+	}
+	seen := map[string]bool{}
+	for _, pair := range named {
+		rec, err := read(r, string(pair.Key[len(issuerPrefix(url)):]))
+		switch {
+		case err != nil:
+			return out, err
+		case rec.Project == "":
+			out.Pending++
+			continue
+		}
+		out.Publishers++
+		seen[rec.Project] = true
+	}
+	for id := range seen {
+		proj, err := projects.Read(r, id)
+		if err != nil {
+			return out, err
+		}
+		out.Projects = append(out.Projects, proj.Name)
+	}
+	slices.Sort(out.Projects)
+	return out, nil
+}
+
+// AddedIssuers lists the issuers that administrators added, for administrators. Of what names them, it says only whether anything does: Publishers
+// is 0 or 1.
 func (s *Service) AddedIssuers(ctx context.Context, p ledger.Principal) (out []AddedIssuer, err error) {
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
@@ -175,7 +238,7 @@ func (s *Service) AddedIssuers(ctx context.Context, p ledger.Principal) (out []A
 			if err != nil {
 				return err
 			}
-			out = append(out, AddedIssuer{Issuer: i, Keys: s.idtokens.State(i.URL), Publishers: len(named) > 0})
+			out = append(out, AddedIssuer{Issuer: i, Keys: s.idtokens.State(i.URL), Use: IssuerUse{Publishers: len(named)}})
 		}
 		return nil
 	})

@@ -3,6 +3,7 @@ package publishers_test
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +43,8 @@ func TestAddedIssuers(t *testing.T) {
 		{func(i *idtoken.Issuer) { i.JWKS = strings.Repeat("x", 40_000) }, "keys: issuer_too_long"},
 		{func(i *idtoken.Issuer) { i.Name = "github" }, "name: issuer_taken"},
 		{func(i *idtoken.Issuer) { i.URL = "https://gitlab.com" }, "name: issuer_taken"},
+		{func(i *idtoken.Issuer) { i.URL = "https://oidc.circleci.com" }, "name: issuer_taken"},
+		{func(i *idtoken.Issuer) { i.URL = "https://oidc.circleci.com/org/11111111-2222-4333-8444-555555555555" }, "name: issuer_taken"},
 	} {
 		i := good
 		c.change(&i)
@@ -52,7 +55,7 @@ func TestAddedIssuers(t *testing.T) {
 	h.Wrote(nil, add(admin, secret), "ci_system.added - -")
 	h.Refused("name: issuer_taken", add(admin, good))
 	all, err := h.Publishers.AddedIssuers(ctx, admin)
-	if err != nil || len(all) != 1 || all[0].CAFile != "" || all[0].JWKSFile != "" || all[0].Publishers {
+	if err != nil || len(all) != 1 || all[0].CAFile != "" || all[0].JWKSFile != "" || all[0].Use.Publishers != 0 {
 		t.Fatalf("%+v %v", all, err)
 	}
 	if _, err := h.Publishers.AddedIssuers(ctx, alice); !errors.Is(err, ledger.ErrNotFound) {
@@ -62,6 +65,24 @@ func TestAddedIssuers(t *testing.T) {
 	h.add(rules)
 	_, err = h.exchange(ci.Sign(t, h.hubClaims(nil)))
 	h.Check(err)
+	_, err = h.Publishers.AddPending(ctx, alice, "next", rules)
+	h.Check(err)
+	used, err := h.Publishers.AddedIssuer(ctx, admin, "forge")
+	if err != nil || used.Use.Publishers != 1 || used.Use.Pending != 1 || !slices.Equal(used.Use.Projects, []string{"demo"}) {
+		t.Errorf("%+v %v", used.Use, err)
+	}
+	for _, no := range []func() (publishers.AddedIssuer, error){
+		func() (publishers.AddedIssuer, error) { return h.Publishers.AddedIssuer(ctx, alice, "forge") },
+		func() (publishers.AddedIssuer, error) { return h.Publishers.AddedIssuer(ctx, admin, "github") },
+	} {
+		if got, err := no(); !errors.Is(err, ledger.ErrNotFound) {
+			t.Errorf("%+v %v", got, err)
+		}
+	}
+	all, err = h.Publishers.AddedIssuers(ctx, admin)
+	if err != nil || len(all) != 1 || all[0].Use.Publishers == 0 {
+		t.Errorf("%+v %v", all, err)
+	}
 	h.Refused(ledger.ErrNotFound, func() error { return h.Publishers.RemoveIssuer(ctx, alice, "forge") })
 	h.Refused(ledger.ErrNotFound, func() error { return h.Publishers.RemoveIssuer(ctx, admin, "github") })
 	h.Wrote(nil, func() error { return h.Publishers.RemoveIssuer(ctx, admin, "forge") }, "ci_system.removed - -")

@@ -155,6 +155,8 @@ func TestMatrixGitLab(t *testing.T) {
 		{func(r *publishers.Rules) { r.Refs = []string{"refs/tags/*"} }, nil, "ref_path"},
 		{func(r *publishers.Rules) { r.Protected = true }, map[string]any{"ref_protected": "false"}, "ref_protected"},
 		{func(r *publishers.Rules) { r.Events = []string{"web"} }, nil, "pipeline_source"},
+		{nil, map[string]any{"pipeline_source": "merge_request_event"}, "pipeline_source"}, // what a fork proposes
+		{func(r *publishers.Rules) { r.Events = []string{"merge_request_event"} }, map[string]any{"pipeline_source": "merge_request_event"}, ""},
 		{func(r *publishers.Rules) { r.Runner = "self-hosted" }, nil, ""},
 		{func(r *publishers.Rules) { r.Runner = "gitlab-hosted" }, nil, "runner_environment"},
 		{func(r *publishers.Rules) { r.Tag = "v{version}" }, map[string]any{"ref_path": "refs/tags/v2.0", "ci_config_ref_uri": host + "/Group/demo//.gitlab-ci.yml@refs/tags/v2.0"}, ""},

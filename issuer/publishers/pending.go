@@ -45,7 +45,7 @@ func (s *Service) AddPending(ctx context.Context, p ledger.Principal, name strin
 		if err := auditPublisher(c, p, "added", id, rec, nil); err != nil {
 			return err
 		}
-		out, err = rec.view(c, id)
+		out, err = s.view(c, stored{id, rec})
 		return err
 	})
 	if err == nil {
@@ -94,6 +94,9 @@ func checkPending(c *ledger.Change, rec record) error {
 
 // Pending lists the pending publishers of p.
 func (s *Service) Pending(ctx context.Context, p ledger.Principal) (out []Publisher, err error) {
+	if err := s.loadIssuers(ctx); err != nil {
+		return nil, err
+	}
 	now := s.clock()
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
@@ -102,7 +105,7 @@ func (s *Service) Pending(ctx context.Context, p ledger.Principal) (out []Publis
 			return err
 		}
 		for _, one := range all {
-			v, err := one.rec.view(r, one.id)
+			v, err := s.view(r, one)
 			if err != nil {
 				return err
 			}
@@ -119,6 +122,16 @@ func (s *Service) Pending(ctx context.Context, p ledger.Principal) (out []Publis
 
 // RemovePending removes a pending publisher of p.
 func (s *Service) RemovePending(ctx context.Context, p ledger.Principal, id string) error {
+	return s.managePending(ctx, p, id, func(c *ledger.Change, rec record) error {
+		if err := s.drop(c, p, id, rec, ""); err != nil {
+			return err
+		}
+		return auditPublisher(c, p, "removed", id, rec, nil)
+	})
+}
+
+// managePending runs fn on a pending publisher of p.
+func (s *Service) managePending(ctx context.Context, p ledger.Principal, id string, fn func(*ledger.Change, record) error) error {
 	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
 		if err := c.Admit(p); err != nil {
 			return err
@@ -130,10 +143,7 @@ func (s *Service) RemovePending(ctx context.Context, p ledger.Principal, id stri
 		if err != nil {
 			return err
 		}
-		if err := s.drop(c, p, id, rec, ""); err != nil {
-			return err
-		}
-		return auditPublisher(c, p, "removed", id, rec, nil)
+		return fn(c, rec)
 	})
 	return err
 }

@@ -31,6 +31,7 @@ type Publisher struct {
 	Uploaded time.Time // last upload with one of its tokens; zero: none
 	Working  int       // its tokens that work now: they end with it
 	Stopped  bool      // who vouches for it is no owner of the project any more, so nothing is minted
+	Unknown  bool      // its issuer is not known any more, so nothing is minted
 
 	Refusals []Refusal // of the last RefusalDays days, newest first; for owners only
 }
@@ -79,7 +80,7 @@ func (s *Service) Add(ctx context.Context, p ledger.Principal, project string, r
 		if err := auditPublisher(c, p, "added", id, rec, nil); err != nil {
 			return err
 		}
-		out, err = rec.view(c, id)
+		out, err = s.view(c, stored{id, rec})
 		return err
 	})
 	if err == nil {
@@ -125,11 +126,28 @@ func checkRoom(c *ledger.Change, rec record) error {
 			return problem.New("", "publisher_exists")
 		}
 	}
-	at, err := c.Scan(atPrefix(rec.lookups()[0]), nil, maxCandidates, false)
-	if err == nil && len(at) >= maxCandidates {
-		err = problem.New("", "too_many_publishers", "max", maxCandidates)
+	return checkShare(c, rec)
+}
+
+// checkShare returns a problem if so many publishers name the repository already, or its owner has so many of them.
+func checkShare(c *ledger.Change, rec record) error {
+	at, err := readAll(c, atPrefix(rec.lookups()[0]))
+	if err != nil {
+		return err
 	}
-	return err
+	own := 0
+	for _, one := range at {
+		if one.rec.User == rec.User {
+			own++
+		}
+	}
+	switch {
+	case own >= maxOfOwner:
+		return problem.New("", "too_many_publishers_of_yours", "max", maxOfOwner)
+	case len(at) >= maxCandidates:
+		return problem.New("", "too_many_publishers", "max", maxCandidates)
+	}
+	return nil
 }
 
 // equal compares by the stored form.
@@ -217,6 +235,9 @@ func (s *Service) Vouch(ctx context.Context, p ledger.Principal, project, id str
 
 // List lists the publishers of a project, the oldest first, to its members and to administrators.
 func (s *Service) List(ctx context.Context, p ledger.Principal, project string) (out []Publisher, err error) {
+	if err := s.loadIssuers(ctx); err != nil {
+		return nil, err
+	}
 	now := s.clock()
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = nil
@@ -229,7 +250,7 @@ func (s *Service) List(ctx context.Context, p ledger.Principal, project string) 
 			return err
 		}
 		for _, one := range all {
-			v, err := one.rec.view(r, one.id)
+			v, err := s.view(r, one)
 			if err != nil {
 				return err
 			}
@@ -252,10 +273,13 @@ func (s *Service) List(ctx context.Context, p ledger.Principal, project string) 
 	return out, err
 }
 
-func (rec record) view(r kv.Reader, id string) (Publisher, error) {
+// view shows a publisher, with the issuers that loadIssuers found.
+func (s *Service) view(r kv.Reader, one stored) (Publisher, error) {
+	rec := one.rec
 	u, err := ledger.ReadUser(r, rec.User)
+	_, known := s.idtokens.Issuer(rec.Rules.Issuer)
 	out := Publisher{
-		ID: id, Pending: rec.Pending, Rules: rec.Rules, AddedBy: u.Name, Added: rec.Added, Until: rec.Until, Used: rec.Used, Uploaded: rec.Uploaded,
+		ID: one.id, Unknown: !known, Pending: rec.Pending, Rules: rec.Rules, AddedBy: u.Name, Added: rec.Added, Until: rec.Until, Used: rec.Used, Uploaded: rec.Uploaded,
 	}
 	for _, claim := range slices.Sorted(maps.Keys(rec.Pins)) {
 		out.Pins = append(out.Pins, Pin{claim, rec.Pins[claim]})

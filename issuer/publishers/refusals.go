@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
@@ -41,47 +40,66 @@ func (n Refusal) Foreign() bool {
 	return slices.ContainsFunc(n.Differences, func(d Difference) bool { return d.Field == "" && slices.Contains(identities, d.Claim) })
 }
 
-// Offers returns the differences whose value the publisher can take over. A foreign token offers none.
+// Offers returns the differences whose value the publisher can take over. A foreign token offers none, and a claim that is missing is none, but for
+// the environment: what is left out means any.
 func (n Refusal) Offers() (out []Difference) {
 	if n.Foreign() {
 		return nil
 	}
 	for _, d := range n.Differences {
-		if d.Field != "" {
+		if d.Field == "environment" || d.Field != "" && d.Got != "" {
 			out = append(out, d)
 		}
 	}
 	return out
 }
 
-// refused remembers a refusal, in a transaction that does not end with the request. A failure is logged: the answer is a refusal in any case.
-func (s *Service) refused(ctx context.Context, id string, no *Refused, run tokens.Run) {
-	if id == "" {
-		return
-	}
+// refused remembers refusals, in a transaction that does not end with the request. A failure is logged: the answer is a refusal in any case.
+// It looks first whether there is anything to write: somebody may present a token again and again.
+func (s *Service) refused(ctx context.Context, all []told, run tokens.Run) {
 	ctx = context.WithoutCancel(ctx)
-	err := s.exempt.Update(ctx, func(tx kv.Tx) error {
-		rec, err := read(tx, id)
-		if errors.Is(err, ledger.ErrNotFound) {
-			return nil
+	for _, one := range all {
+		news := false
+		err := s.store.View(ctx, func(r kv.Reader) (err error) {
+			news, err = isNews(r, one, s.clock())
+			return err
+		})
+		if err == nil && news {
+			err = s.exempt.Update(ctx, func(tx kv.Tx) error { return s.noteRefused(tx, one, run) })
 		}
 		if err != nil {
-			return err
+			s.log.WarnContext(ctx, "the refusal of an ID token was not noted", "publisher", one.id, "error", err)
 		}
-		if no.Code == CodePending && rec.Project == "" {
-			_, err := s.ledger.Join(tx, func(c *ledger.Change) error {
-				if err := s.drop(c, ledger.Principal{}, id, rec, ""); err != nil {
-					return err
-				}
-				return auditPublisher(c, ledger.Principal{}, "ended", id, rec, nil)
-			})
-			return err
-		}
-		return noteRefusal(tx, id, no, run, s.clock())
-	})
-	if err != nil {
-		s.log.WarnContext(ctx, "the refusal of an ID token was not noted", "publisher", id, "error", err)
 	}
+}
+
+// isNews reports whether a refusal changes what is remembered.
+func isNews(r kv.Reader, one told, now time.Time) (bool, error) {
+	if one.no.Code == CodePending {
+		return true, nil
+	}
+	list, err := readRefusals(r, one.id, now)
+	return !slices.ContainsFunc(list, func(n Refusal) bool { return n.Detail == one.no.Detail && now.Sub(n.At) < refusalGap }), err
+}
+
+// noteRefused remembers a refusal. A pending publisher whose project exists ends.
+func (s *Service) noteRefused(tx kv.Tx, one told, run tokens.Run) error {
+	rec, err := read(tx, one.id)
+	switch {
+	case errors.Is(err, ledger.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case one.no.Code != CodePending || rec.Project != "":
+		return noteRefusal(tx, one.id, one.no, run, s.clock())
+	}
+	_, err = s.ledger.Join(tx, func(c *ledger.Change) error {
+		if err := s.drop(c, ledger.Principal{}, one.id, rec, ""); err != nil {
+			return err
+		}
+		return auditPublisher(c, ledger.Principal{}, "ended", one.id, rec, nil)
+	})
+	return err
 }
 
 func noteRefusal(tx kv.Tx, id string, no *Refused, run tokens.Run, now time.Time) error {
@@ -130,42 +148,53 @@ func readRefusals(r kv.Reader, id string, now time.Time) (list []Refusal, err er
 // tokens end, and p vouches for it.
 func (s *Service) TakeOver(ctx context.Context, p ledger.Principal, project, id, claim, value string) error {
 	_, err := s.manage(ctx, p, project, id, func(c *ledger.Change, proj projects.Record, rec record) error {
-		refusals, err := readRefusals(c, id, c.Now)
-		if err != nil {
-			return err
-		}
-		d, ok := offered(refusals, claim, value)
-		if !ok {
-			return problem.New("", "publisher_nothing_to_take")
-		}
-		was := rec.Rules
-		rec.User, rec.Rules = p.UserID, rec.Rules.with(d)
-		issuer, known := s.idtokens.Issuer(rec.Rules.Issuer)
-		if !known {
-			return problem.New("", "publisher_issuer_unknown", "issuer", rec.Rules.Issuer)
-		}
-		var ps problem.Problems
-		rec.Rules = rec.Rules.check(&ps, issuer)
-		if err := ps.Err(); err != nil {
-			return err
-		}
 		if err := s.endRuns(c, p, id, "because its publisher was changed"); err != nil {
 			return err
 		}
-		if err := put(c, id, rec); err != nil {
+		rec, err := s.takeOver(c, p, id, rec, claim, value)
+		if err != nil {
 			return err
 		}
-		if err := c.Delete([]byte(refusalKey(id))); err != nil {
-			return err
-		}
-		if err := notifyOwners(c, p, notices.PublisherAdded, proj, rec, ""); err != nil {
-			return err
-		}
-		return c.Audit(p, audit.Event{Kind: "project.publisher_changed", Project: rec.Project, Detail: map[string]string{
-			"publisher": id, "title": rec.Rules.Title(), "was": was.Title(), "claim": claim, "value": value,
-		}})
+		return notifyOwners(c, p, notices.PublisherAdded, proj, rec, "")
 	})
 	return err
+}
+
+// TakeOverPending is TakeOver for a pending publisher of p.
+func (s *Service) TakeOverPending(ctx context.Context, p ledger.Principal, id, claim, value string) error {
+	return s.managePending(ctx, p, id, func(c *ledger.Change, rec record) error {
+		_, err := s.takeOver(c, p, id, rec, claim, value)
+		return err
+	})
+}
+
+// takeOver changes a publisher by what a refusal says, and returns it.
+func (s *Service) takeOver(c *ledger.Change, p ledger.Principal, id string, rec record, claim, value string) (record, error) {
+	refusals, err := readRefusals(c, id, c.Now)
+	if err != nil {
+		return rec, err
+	}
+	d, ok := offered(refusals, claim, value)
+	if !ok {
+		return rec, problem.New("", "publisher_nothing_to_take")
+	}
+	was := rec.Rules
+	issuer, known := s.idtokens.Issuer(was.Issuer)
+	if !known {
+		return rec, problem.New("", "publisher_issuer_unknown", "issuer", was.Issuer)
+	}
+	var ps problem.Problems
+	rec.User, rec.Rules = p.UserID, was.with(d).check(&ps, issuer)
+	if err := ps.Err(); err != nil {
+		return rec, err
+	}
+	if err := put(c, id, rec); err != nil {
+		return rec, err
+	}
+	if err := c.Delete([]byte(refusalKey(id))); err != nil {
+		return rec, err
+	}
+	return rec, auditPublisher(c, p, "changed", id, rec, map[string]string{"was": was.Title(), "claim": claim, "value": value})
 }
 
 // offered returns the difference that a refusal offers to take over.

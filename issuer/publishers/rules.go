@@ -58,6 +58,9 @@ type ClaimRule struct {
 // never are events whose jobs run what strangers wrote with the rights of the repository.
 var never = []string{"pull_request_target", "workflow_run"}
 
+// ofStrangers are events of GitLab whose pipelines run what is proposed to the project, which may come from a fork: a publisher has to name them.
+var ofStrangers = []string{"merge_request_event", "external_pull_request_event"}
+
 var (
 	name        = `[A-Za-z0-9_.-]{1,100}`
 	twoNames    = regexp.MustCompile(`^` + name + `/` + name + `$`)

@@ -17,7 +17,8 @@ const (
 	MaxPublishers = 50                             // of a project
 	MaxPending    = 10                             // of a user
 	PendingLife   = 30 * ledger.Day                // of a pending publisher
-	maxCandidates = 200                            // publishers that one token is compared with
+	maxCandidates = 1000                           // publishers that one token is compared with
+	maxOfOwner    = 100                            // of these, of one owner: nobody can keep others from naming a repository
 	maxScanned    = 1000                           // tokens that a publisher's list may hold before those that are over are forgotten
 	maxRuns       = 30                             // tokens of a publisher that work at a time
 	markLife      = idtoken.Leeway + 5*time.Second // after the end of an ID token, for which its use is remembered

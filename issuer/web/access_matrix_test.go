@@ -162,6 +162,7 @@ var matrix = map[string]row{
 
 	"GET /admin/ci-systems":               {answer: admins("200")},
 	"POST /admin/ci-systems":              {answer: freshAdmins("422")},
+	"GET /admin/ci-systems/:name/remove":  {path: "/admin/ci-systems/none/remove", answer: admins("404")},
 	"POST /admin/ci-systems/:name/remove": {path: "/admin/ci-systems/none/remove", answer: freshAdmins("404")},
 
 	"GET /projects/:name/publishers":                {path: "/projects/demo/publishers", answer: project},
@@ -174,12 +175,14 @@ var matrix = map[string]row{
 	"GET /projects/:name/publishers/:id/remove":     {path: "/projects/demo/publishers/{publisher}/remove", answer: manage.but(owner+"|"+stale, "200")},
 	"POST /projects/:name/publishers/:id/remove":    {path: "/projects/demo/publishers/{publisher}/remove", answer: manage.but(owner+"|"+stale, "303 /projects/demo/publishers")},
 
-	"GET /account/publishers":             {answer: members("200")},
-	"GET /account/publishers/new":         {answer: members("200").but(stale, "303 /login/totp{next}")},
-	"POST /account/publishers/new":        {answer: members("422").but(stale, "303 /login/totp{next}")},
-	"GET /account/publishers/:id":         {path: "/account/publishers/{waiting}", answer: mine("200")},
-	"GET /account/publishers/:id/remove":  {path: "/account/publishers/{waiting}/remove", answer: mine("200")},
-	"POST /account/publishers/:id/remove": {path: "/account/publishers/{waiting}/remove", answer: mine("303 /account/publishers")},
+	"GET /account/publishers":                {answer: members("200")},
+	"GET /account/publishers/new":            {answer: members("200").but(stale, "303 /login/totp{next}")},
+	"POST /account/publishers/new":           {answer: members("422").but(stale, "303 /login/totp{next}")},
+	"GET /account/publishers/:id":            {path: "/account/publishers/{waiting}", answer: mine("200")},
+	"GET /account/publishers/:id/take-over":  {path: "/account/publishers/{waiting}/take-over", answer: mine("404").but(stale, "303 /login/totp{next}")}, // nothing was refused
+	"POST /account/publishers/:id/take-over": {path: "/account/publishers/{waiting}/take-over", answer: mine("422").but(stale, "303 /login/totp{next}")},
+	"GET /account/publishers/:id/remove":     {path: "/account/publishers/{waiting}/remove", answer: mine("200")},
+	"POST /account/publishers/:id/remove":    {path: "/account/publishers/{waiting}/remove", answer: mine("303 /account/publishers")},
 
 	"GET /projects/:name/releases":                  {path: "/projects/demo/releases", answer: project},
 	"GET /projects/:name/releases/:version":         {path: "/projects/demo/releases/1.0", answer: project},
@@ -276,7 +279,7 @@ var matrix = map[string]row{
 var formPages = map[string]string{
 	"POST /admin/projects/:name/owner": "/admin/projects/demo", "POST /admin/projects/:name/archive": "/admin/projects/demo",
 	"POST /admin/projects/:name/quarantine": "/admin/projects/demo", "POST /projects/:name/deprecate": "/projects/demo/settings",
-	"POST /admin/settings/read-only": "/admin/settings", "POST /admin/ci-systems/:name/remove": "/admin/ci-systems",
+	"POST /admin/settings/read-only":    "/admin/settings",
 	"POST /admin/settings/registration": "/admin/settings", "POST /admin/settings/banner": "/admin/settings", "POST /admin/settings/banner/clear": "/admin/settings",
 	"POST /verify-email/resend": "/verify-email/sent", "POST /verify-email/change": "/verify-email/sent",
 	"POST /account/sessions/:id/end": "/account/sessions", "POST /account/sessions/end-others": "/account/sessions", "POST /account/devices/:id/forget": "/account/sessions",

@@ -36,7 +36,7 @@ func (s *publisherServer) issuersPage(v *visit, status int, l ui.Layout) error {
 }
 
 func issuerRow(a publishers.AddedIssuer) ui.IssuerRow {
-	row := ui.IssuerRow{Name: a.Name, URL: a.URL, Kind: string(a.Kind), InUse: a.Publishers, Keys: a.Keys.Keys, FetchedAt: a.Keys.Fetched}
+	row := ui.IssuerRow{Name: a.Name, URL: a.URL, Kind: string(a.Kind), InUse: a.Use.Publishers > 0, Keys: a.Keys.Keys, FetchedAt: a.Keys.Fetched}
 	if a.Keys.Failed != nil {
 		row.Failed = a.Keys.Failed.Error()
 	}
@@ -53,6 +53,21 @@ func (s *publisherServer) addIssuer(v *visit) error {
 		return err
 	}
 	return v.done("issuer_added")
+}
+
+// shownProjects is how many projects the page for removing a CI system names.
+const shownProjects = 10
+
+func (s *publisherServer) removeIssuerPage(v *visit, status int, l ui.Layout) error {
+	i, err := s.publishers.AddedIssuer(v.Request().Context(), v.principal(), v.Param("name"))
+	if err != nil {
+		return err
+	}
+	names := i.Use.Projects
+	return v.render(status, ui.IssuerRemovePage{
+		Layout: l, Name: i.Name, URL: i.URL, Publishers: i.Use.Publishers, Pending: i.Use.Pending,
+		Projects: names[:min(len(names), shownProjects)], More: max(len(names)-shownProjects, 0),
+	})
 }
 
 func (s *publisherServer) removeIssuer(v *visit) error {

@@ -132,7 +132,7 @@ func (s *exchangeServer) mint(c echo.Context) error {
 	}
 	digests, ok := listOf(o["digests"])
 	if !ok {
-		return s.refuse(c, http.StatusUnprocessableEntity, idtoken.CodePayload, `the member "digests" has to be a list of SHA-256 digests in hex`)
+		return s.refuse(c, http.StatusUnprocessableEntity, idtoken.CodePayload, `the member "digests" has to be a list of SHA-256 digests in hex, at least one; leave it out for a token that is for any file`)
 	}
 	origin := s.originOf(c)
 	a, err := s.publishers.Exchange(c.Request().Context(), publishers.Request{IDToken: text, Digests: digests, From: origin.IP, Actor: actorOf(origin)})
@@ -149,12 +149,12 @@ func (s *exchangeServer) mint(c echo.Context) error {
 	})
 }
 
-// listOf reads a list of texts, which may be missing.
+// listOf reads a list of texts, which may be missing. An empty one is an error: a job whose files were not found gets no token for any file.
 func listOf(v any) (out []string, ok bool) {
 	if v == nil {
 		return nil, true
 	}
-	list, ok := v.([]any)
+	list, _ := v.([]any)
 	for _, e := range list {
 		s, is := e.(string)
 		if !is {
@@ -162,7 +162,7 @@ func listOf(v any) (out []string, ok bool) {
 		}
 		out = append(out, s)
 	}
-	return out, ok
+	return out, len(out) > 0
 }
 
 // refuseExchange answers an exchange that failed.

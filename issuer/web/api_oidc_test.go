@@ -128,7 +128,7 @@ func TestExchangeRefuses(t *testing.T) {
 	h, ci, _ := oidcHouse(t)
 	for body, says := range map[string]string{
 		"": "JSON", "x": "JSON", "[]": "JSON object", `{}`: `"token"`, `{"token":1}`: `"token"`, `{"token":null}`: `"token"`, `{"token":"x"}`: "not a JWT", `{"token":"a.b.c"}`: "base64url",
-		`{"token":"x","token":"y"}`: "twice", `{"token":"x","digests":"y"}`: "digests", `{"token":"x","digests":[1]}`: "digests", `{"token":"` + strings.Repeat("a", maxExchange) + `"}`: "more than",
+		`{"token":"x","token":"y"}`: "twice", `{"token":"x","digests":"y"}`: "digests", `{"token":"x","digests":[1]}`: "digests", `{"token":"x","digests":[]}`: "at least one", `{"token":"` + strings.Repeat("a", maxExchange) + `"}`: "more than",
 		tokenBody(job(t, h, ci, map[string]any{"iss": "https://evil.example"})): "no publisher here names the issuer",
 	} {
 		h.refusesJob(h.asks("POST", pathMint, body), http.StatusUnprocessableEntity, idtoken.CodePayload, says)

@@ -30,7 +30,7 @@ var effects = map[ui.Path]effect{
 	ui.PathVerifiers: givesPower, ui.PathReadOnly: givesPower, ui.PathRegistration: givesPower, ui.PathBanner: givesPower,
 	ui.PathProjectOwner: givesPower, ui.PathPersonRecovery: givesPower, ui.PathAdminArchive: dependsOnForm, ui.PathAdminQuarantine: dependsOnForm,
 	ui.PathReleaseUnyank: givesPower,
-	ui.PathPublisherNew:  givesPower, ui.PathPublisherTake: givesPower, ui.PathPublisherVouch: givesPower, ui.PathPendingNew: givesPower, ui.PathProjectAllTokens: givesPower, ui.PathIssuers: givesPower,
+	ui.PathPublisherNew:  givesPower, ui.PathPublisherTake: givesPower, ui.PathPublisherVouch: givesPower, ui.PathPendingNew: givesPower, ui.PathPendingTake: givesPower, ui.PathProjectAllTokens: givesPower, ui.PathIssuers: givesPower,
 
 	ui.PathIssuerRemove: endsForOthers, ui.PathReleaseDelete: endsForOthers, ui.PathFileDelete: endsForOthers,
 	ui.PathProjectDelete: endsForOthers, ui.PathPersonSignOut: endsForOthers, ui.PathPersonDropAdmin: endsForOthers,

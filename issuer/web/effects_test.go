@@ -17,7 +17,7 @@ import (
 var giving = []string{
 	"Mint", "Regenerate", "Invite", "Resend", "AcceptInvitation", "SetRole", "Appoint", "AppointOwner", "ReadmitTokens", "Unarchive",
 	"SetArchived", "LiftQuarantine", "ReleaseName", "RegisterVerifier",
-	"Add", "AddPending", "AddIssuer", "TakeOver", "Vouch", // SetOnly both gives and takes: its two forms are two routes
+	"Add", "AddPending", "AddIssuer", "TakeOver", "TakeOverPending", "Vouch", // SetOnly both gives and takes: its two forms are two routes
 	"auth.Invitations.Invite", "auth.Administration.SetAdmin", "auth.Administration.SetFrozen", "auth.Recoveries.Start", "auth.Addresses.RequestChange",
 	"auth.Settings.SetReadOnly", "auth.Settings.SetRegistration", "auth.Settings.SetBanner",
 }

@@ -25,7 +25,7 @@ func rulesRow(r publishers.Rules) ui.PublisherRules {
 func publisherRow(p publishers.Publisher) ui.PublisherRow {
 	row := ui.PublisherRow{
 		ID: p.ID, Pending: p.Pending, Rules: rulesRow(p.Rules), Page: p.Rules.Page(), AddedBy: p.AddedBy, AddedAt: p.Added, EndsAt: p.Until,
-		UsedAt: p.Used, UploadedAt: p.Uploaded, Working: p.Working, Stopped: p.Stopped, Refused: len(p.Refusals),
+		UsedAt: p.Used, UploadedAt: p.Uploaded, Working: p.Working, Stopped: p.Stopped, Unknown: p.Unknown, Refused: len(p.Refusals),
 	}
 	for _, pin := range p.Pins {
 		row.Pins = append(row.Pins, ui.PinRow{Claim: pin.Claim, Value: pin.Value})
@@ -154,13 +154,18 @@ func (s *publisherServer) takePage(v *visit, status int, l ui.Layout) error {
 	if err != nil {
 		return err
 	}
+	return drawTake(v, status, ui.PublisherTakePage{Layout: l, Project: p.Name}, one)
+}
+
+// drawTake shows what taking over the value that the address names changes.
+func drawTake(v *visit, status int, page ui.PublisherTakePage, one publishers.Publisher) error {
 	claim, value := v.QueryParam("claim"), v.QueryParam("value")
+	page.Publisher = publisherRow(one)
 	for _, n := range one.Refusals {
 		for _, d := range n.Offers() {
 			if d.Claim == claim && d.Got == value {
-				return v.render(status, ui.PublisherTakePage{
-					Layout: l, Project: p.Name, Publisher: publisherRow(one), Difference: differenceRow(d, true), Run: runRow(n.Run), At: n.At,
-				})
+				page.Difference, page.Run, page.At, page.Any = differenceRow(d, true), runRow(n.Run), n.At, d.Got == ""
+				return v.render(status, page)
 			}
 		}
 	}
@@ -186,11 +191,16 @@ func (s *publisherServer) vouch(v *visit) error {
 }
 
 func (s *publisherServer) removePage(v *visit, status int, l ui.Layout) error {
-	p, one, err := s.ownedPublisher(v)
+	p, err := s.owned(v)
 	if err != nil {
 		return err
 	}
-	return v.render(status, ui.PublisherRemovePage{Layout: l, Project: p.Name, Publisher: publisherRow(one)})
+	all, err := s.publishers.List(v.Request().Context(), v.principal(), p.Name)
+	one, err := find(v, all, err)
+	if err != nil {
+		return err
+	}
+	return v.render(status, ui.PublisherRemovePage{Layout: l, Project: p.Name, Publisher: publisherRow(one), LastOfOnly: len(all) == 1 && !p.Only.IsZero()})
 }
 
 func (s *publisherServer) remove(v *visit) error {
@@ -225,6 +235,21 @@ func (s *publisherServer) pendingPage(v *visit, status int, l ui.Layout) error {
 		return err
 	}
 	return s.drawPublisher(v, status, ui.PublisherPage{Layout: l, Owner: true, Publisher: publisherRow(one)}, one)
+}
+
+func (s *publisherServer) takePendingPage(v *visit, status int, l ui.Layout) error {
+	one, err := s.ownPending(v)
+	if err != nil {
+		return err
+	}
+	return drawTake(v, status, ui.PublisherTakePage{Layout: l}, one)
+}
+
+func (s *publisherServer) takePending(v *visit) error {
+	if err := s.publishers.TakeOverPending(v.Request().Context(), v.principal(), v.Param("id"), v.form.Get("claim"), v.form.Get("value")); err != nil {
+		return err
+	}
+	return v.done("publisher_changed")
 }
 
 func (s *publisherServer) removePendingPage(v *visit, status int, l ui.Layout) error {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
 	"net/netip"
 	"slices"
 	"strings"
@@ -157,6 +158,8 @@ func TestPublisherForms(t *testing.T) {
 	bob := ada.guest("bob").enrol()
 	bob.get(one).is(404, "")
 	bob.post(one+"/remove").is(404, "")
+	ada.get(one+"/take-over?claim=workflow_ref&value=release.yml").is(404, "")
+	ada.post(one+"/take-over", "claim", "workflow_ref", "value", "release.yml").is(422, "").says("No refusal of the last days has this value.")
 	ada.post(one+"/remove").is(303, "/account/publishers")
 	ada.get("/account/publishers").says("The pending publisher was removed.").says("You have no pending publisher.")
 }
@@ -182,4 +185,86 @@ func TestVouchOnThePage(t *testing.T) {
 	if got := h.asks("POST", pathMint, tokenBody(job(t, h, ci, nil))); got.status != 200 {
 		t.Errorf("%d %s", got.status, got.body)
 	}
+}
+
+// Who waits for the first job of a pending publisher accepts what it had, and the job registers the project.
+func TestPendingTakeOverPage(t *testing.T) {
+	t.Parallel()
+	h, ci, ada := oidcHouse(t)
+	one := ada.post("/account/publishers/new", "name", "next", "issuer", ci.URL, "repository", "octo/next", "workflow", "release.yml", "environment", "pypi").at()
+	claims := map[string]any{"repository": "octo/next", "repository_id": "76", "workflow_ref": "octo/next/.github/workflows/release.yml@refs/tags/v1.2.3"}
+	h.refusesJob(h.asks("POST", pathMint, tokenBody(job(t, h, ci, claims))), 422, "invalid-publisher", `environment: expected "pypi", got none`)
+	ask := one + "/take-over?claim=environment&value="
+	if got := ada.get(one).is(200, ""); !strings.Contains(got.body, strings.ReplaceAll(ask, "&", "&amp;")) {
+		t.Error("there is no link to accept it")
+	}
+	ada.get(ask).is(200, "").says("Any environment, or none").says("accepts jobs of any environment").says("register next in your name")
+	bob := ada.guest("bob").enrol()
+	bob.get(ask).is(404, "")
+	bob.post(one+"/take-over", "claim", "environment", "value", "").is(404, "")
+	ada.post(one+"/take-over", "claim", "environment", "value", "").is(303, one)
+	ada.get(one).says("Any environment, or none")
+	if e := h.last(); e.Kind != "publisher.pending_changed" || e.Detail["claim"] != "environment" {
+		t.Errorf("row %+v", e)
+	}
+	if got := h.asks("POST", pathMint, tokenBody(job(t, h, ci, claims))); got.status != 200 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	ada.get("/projects/next").is(200, "")
+}
+
+// Pages say what a step takes away: the last publisher of a project that takes uploads of publishers only, and a token for all projects where some take
+// none of it.
+func TestOnlyPublishersIsSaid(t *testing.T) {
+	t.Parallel()
+	h, _, ada := oidcHouse(t)
+	ada.project("free")
+	all, err := h.issuer.Publishers.List(h.Context(), ledger.Principal{UserID: ada.id, Username: "ada"}, "demo")
+	h.must(err)
+	remove, say := "/projects/demo/publishers/"+all[0].ID+"/remove", "Nobody can upload to it then"
+	if got := ada.get(remove).is(200, ""); strings.Contains(got.body, say) {
+		t.Error("it is said of a project that takes all uploads")
+	}
+	mint := func() page {
+		return ada.post("/tokens/new", "label", rand.Text(), "scope", "all", "life", "7", "idempotency_key", rand.Text()).is(200, "")
+	}
+	if got := mint(); strings.Contains(got.body, "trusted publishers only") {
+		t.Error("it is said of projects that take all uploads")
+	}
+	ada.post("/projects/demo/only-publishers").is(303, "/projects/demo")
+	ada.get(remove).is(200, "").says("This is the project’s last publisher").says(say)
+	mint().says("It can’t upload to demo: this project takes uploads of trusted publishers only.")
+	h.must(func() error {
+		_, err := h.issuer.Publishers.Add(h.Context(), ledger.Principal{UserID: ada.id, Username: "ada"}, "demo", ofOwnCI("octo/second"))
+		return err
+	}())
+	if got := ada.get(remove).is(200, ""); strings.Contains(got.body, say) {
+		t.Error("it is said while there is another publisher")
+	}
+}
+
+// An administrator sees whose publishers name a CI system before it is removed.
+func TestRemoveSystemPage(t *testing.T) {
+	t.Parallel()
+	h, ci, ada := oidcHouse(t)
+	const at, url = "/admin/ci-systems", "https://forge.example.org/api/actions"
+	ada.post(at, "name", "forge", "url", url, "kind", "github", "keys", string(ci.JWKS())).is(303, at)
+	ada.get(at).is(200, "").says("Remove")
+	ada.get(at+"/forge/remove").is(200, "").says("Jobs of " + url).says("No publisher of a project names it.")
+	p := ledger.Principal{UserID: ada.id, Username: "ada"}
+	rules := publishers.Rules{Issuer: url, Repository: "octo/demo", Workflow: "release.yml"}
+	_, err := h.issuer.Publishers.Add(h.Context(), p, "demo", rules)
+	h.must(err)
+	_, err = h.issuer.Publishers.AddPending(h.Context(), p, "next", rules)
+	h.must(err)
+	list := "/projects/demo/publishers"
+	if got := ada.get(list).is(200, ""); strings.Contains(got.body, "CI system not known") {
+		t.Error("a publisher of a CI system that is known is said to have none")
+	}
+	ada.get(at+"/forge/remove").is(200, "").says("1 publisher. Project: demo.").says("1 pending publisher")
+	ada.get(at+"/github/remove").is(404, "")
+	ada.post(at+"/forge/remove").is(303, at)
+	ada.get(at).says("The CI system was removed.")
+	ada.get(list).says("CI system not known")
+	ada.get("/account/publishers").says("CI system not known")
 }

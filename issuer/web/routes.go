@@ -316,12 +316,15 @@ func (s *publisherServer) routes(p pages) {
 
 	p.page(ui.PathIssuers, administrator, s.issuersPage)
 	p.post(ui.PathIssuers, administrator, s.addIssuer, returns{problems: s.issuersPage, done: ui.PathIssuers})
-	p.post(ui.PathIssuerRemove, administrator, s.removeIssuer, returns{form: ui.PathIssuers, done: ui.PathIssuers})
+	p.page(ui.PathIssuerRemove, administrator, s.removeIssuerPage)
+	p.post(ui.PathIssuerRemove, administrator, s.removeIssuer, returns{problems: s.removeIssuerPage, done: ui.PathIssuers})
 
 	p.get(ui.PathPendingPublishers, member, s.listPending)
 	p.page(ui.PathPendingNew, fresh(formTime), s.newPage)
 	p.post(ui.PathPendingNew, member, s.addPending, returns{problems: s.newPage, done: ui.PathPendingPublisher})
 	p.page(ui.PathPendingPublisher, member, s.pendingPage)
+	p.page(ui.PathPendingTake, fresh(formTime), s.takePendingPage)
+	p.post(ui.PathPendingTake, member, s.takePending, returns{problems: s.pendingPage, done: ui.PathPendingPublisher})
 	p.page(ui.PathPendingRemove, member, s.removePendingPage)
 	p.post(ui.PathPendingRemove, member, s.removePending, returns{problems: s.removePendingPage, done: ui.PathPendingPublishers})
 }

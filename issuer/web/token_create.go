@@ -111,8 +111,26 @@ func (s *tokenServer) mintFailed(v *visit, err error, date bool) error {
 // createdPage shows a new token.
 func (s *tokenServer) createdPage(v *visit, m tokens.Minted) ui.TokenCreatedPage {
 	t := m.Token
-	return ui.TokenCreatedPage{
+	page := ui.TokenCreatedPage{
 		Layout: v.layout(), Token: m.Text, Label: t.Label, AllProjects: t.Scope == tokens.ScopeAll,
 		Projects: projectNames(t.Projects), ExpiresAt: t.Expires, Limits: canDo(t), UploadURL: s.uploadURL(),
 	}
+	if page.AllProjects {
+		page.OnlyPublishers = s.onlyPublishers(v)
+	}
+	return page
+}
+
+// onlyPublishers names the visitor's projects that take uploads of trusted publishers only. The token is minted, and its text is shown whatever happens here.
+func (s *tokenServer) onlyPublishers(v *visit) (names []string) {
+	all, err := s.projects.List(v.Request().Context(), v.user.ID)
+	if err != nil {
+		s.log.WarnContext(v.Request().Context(), "web: the page of a new token does not say which projects take uploads of publishers only", "request_id", idOf(v), "error", err)
+	}
+	for _, p := range all {
+		if !p.Only.IsZero() {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }

@@ -20,7 +20,7 @@ func publisherRows() []ui.PublisherRow {
 		{ID: publisherID, Rules: ui.PublisherRules{Issuer: "https://gitlab.example.org", Kind: ui.KindGitLab, Repository: "department-of-engines/second-rack/demo-plugins-of-the-department", Workflow: "ci/release-of-everything.yml", Protected: true, Network: true,
 			Refs: []string{"refs/tags/v*", "refs/heads/release/**"}, Events: []string{"push", "web"}, Runner: "self-hosted"},
 			Page: "https://gitlab.example.org/department-of-engines/second-rack/demo-plugins-of-the-department", AddedBy: "charles-with-a-long-username", AddedAt: ago(400 * day), UsedAt: ago(30 * day), Stopped: true},
-		{ID: publisherID, Rules: ui.PublisherRules{Issuer: "https://agent.buildkite.com", Kind: ui.KindGeneric, Claims: []string{"organization_slug = octo", "pipeline_slug = demo-plugins or demo-plugins-nightly", "build_branch = main"}},
+		{ID: publisherID, Unknown: true, Rules: ui.PublisherRules{Issuer: "https://agent.buildkite.com", Kind: ui.KindGeneric, Claims: []string{"organization_slug = octo", "pipeline_slug = demo-plugins or demo-plugins-nightly", "build_branch = main"}},
 			AddedBy: "ada", AddedAt: ago(day)},
 		{ID: publisherID, Rules: ui.PublisherRules{Issuer: forgejo, Kind: ui.KindGitHub, Repository: "octo/demo", Called: "octo/shared/.forgejo/workflows/build-and-publish.yml@refs/tags/v3"},
 			Page: "https://git.department-of-engines.example.org/octo/demo", AddedBy: "ada", AddedAt: ago(day)},
@@ -73,7 +73,9 @@ func publisherPages() []Page {
 		{"publisher-forgejo", ui.PublisherPage{Layout: member(), Project: name, Publisher: rows[3], Days: 7, Workflow: file(rows[3])}},
 		{"publisher-pending", ui.PublisherPage{Layout: done(member(), "publisher_added"), Owner: true, Publisher: pending, Refusals: refusals()[:1], Days: 7, Workflow: file(pending)}},
 		{"publisher-take", ui.PublisherTakePage{Layout: member(), Project: name, Publisher: rows[0], Difference: refusals()[0].Differences[0], Run: refusals()[0].Run, At: ago(time.Hour)}},
-		{"publisher-take-none", ui.PublisherTakePage{Layout: member(), Project: name, Publisher: rows[0], Difference: refusals()[0].Differences[1], Run: refusals()[0].Run, At: ago(time.Hour)}},
+		{"publisher-take-none", ui.PublisherTakePage{Layout: member(), Project: name, Publisher: rows[0], Difference: refusals()[0].Differences[1], Any: true, Run: refusals()[0].Run, At: ago(time.Hour)}},
+		{"publisher-take-pending", ui.PublisherTakePage{Layout: member(), Publisher: pending, Difference: refusals()[0].Differences[0], Run: refusals()[0].Run, At: ago(time.Hour)}},
+		{"publisher-remove-last", ui.PublisherRemovePage{Layout: member(), Project: name, Publisher: rows[0], LastOfOnly: true}},
 		{"publisher-remove", ui.PublisherRemovePage{Layout: member(), Project: name, Publisher: rows[0]}},
 		{"publisher-remove-unused", ui.PublisherRemovePage{Layout: member(), Project: name, Publisher: rows[2]}},
 		{"publisher-remove-pending", ui.PublisherRemovePage{Layout: member(), Publisher: pending}},
@@ -123,6 +125,8 @@ func issuerPages() []Page {
 	}
 	return []Page{
 		{"issuers", ui.IssuersPage{Layout: done(member(), "issuer_added"), Rows: rows}},
+		{"issuer-remove", ui.IssuerRemovePage{Layout: member(), Name: "forge", URL: forgejo, Publishers: 14, Pending: 2, Projects: []string{"demo", "demo-plugins-of-the-department", "engine"}, More: 4}},
+		{"issuer-remove-unused", ui.IssuerRemovePage{Layout: member(), Name: "buildkite", URL: "https://agent.buildkite.com"}},
 		{"issuers-problems", ui.IssuersPage{Name: "Our", URL: "http://x", Keys: "x", CA: "x", Private: true, Layout: wrong(member(),
 			ui.Problem{Field: "name", Code: "issuer_taken"}, ui.Problem{Field: "url", Code: "issuer_invalid", Args: ui.Args{"why": "“http://x” must begin with https://, in lower case"}},
 			ui.Problem{Field: "kind", Code: "issuer_invalid", Args: ui.Args{"why": "must be github, gitlab or generic"}}, ui.Problem{Field: "keys", Code: "issuer_too_long", Args: ui.Args{"max": 32768}})}},

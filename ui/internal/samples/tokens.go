@@ -79,7 +79,7 @@ func tokens() []Page {
 			Layout: member(), Token: token, Label: "demo CI", Projects: []string{"demo", "demo-plugins"},
 			ExpiresAt: time.Date(2027, time.March, 4, 0, 0, 0, 0, time.UTC), UploadURL: upload,
 		}},
-		{"token-created-all", ui.TokenCreatedPage{Layout: member(), Token: token, Label: "laptop", AllProjects: true, UploadURL: upload}},
+		{"token-created-all", ui.TokenCreatedPage{Layout: member(), Token: token, Label: "laptop", AllProjects: true, OnlyPublishers: []string{"demo", "engine"}, UploadURL: upload}},
 		{"token-new-draft", ui.TokenNewPage{
 			Layout: member(), Label: "CI", Projects: choices, Scope: ui.ScopeChosen, Life: "30", Draft: &bounded, Register: "demo-tools", Fresh: "demo-tools", IdempotencyKey: secret,
 			Limits: ui.LimitsForm{Versions: "1.0, 1.1", Networks: "203.0.113.0/24", Existing: true},
