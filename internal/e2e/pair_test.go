@@ -187,7 +187,7 @@ func (p *pair) stops(ada *guest) {
 	second.Says("work=mail", 1)
 	second.Says("work=jobs", 1)
 	first.Signal(syscall.SIGCONT)
-	first.Says("another process has taken over some work", 2) // mail and jobs
+	first.Says("another process took over some work", 2) // mail and jobs
 	p.both()
 	p.revoked(ada, text, id)
 	_ = first.End(syscall.SIGKILL)
