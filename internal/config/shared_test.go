@@ -14,7 +14,7 @@ import (
 func TestSharedSettings(t *testing.T) {
 	ofOneMachine := []string{
 		"Listen", "MetricsListen", "DataDir", "AdminSocket", "KeyFile", "RootKeysKeyFile", "RootKeysOldKeyFile", "UploadsAtOnce", "UploadsPerAccount", "UploadsPerToken",
-		"TrustedProxies", "TLSCert", "TLSKey", "GroupAccess", "LogFormat", "LogLevel", "AuditLog", "Store", "publicSet",
+		"TrustedProxies", "TLSCert", "TLSKey", "GroupAccess", "LogFormat", "LogLevel", "AuditLog", "Store", "publicSet", "doc",
 	}
 	shared := map[string]struct {
 		change func(*Config)

@@ -28,7 +28,7 @@ func TestReleases(t *testing.T) {
 	bob := ada.guest("bob").enrol()
 	ada.project("De.mo")
 	ada.invites("De.mo", bob, "maintainer")
-	ada.get("/projects/De.mo").says("Nothing was uploaded yet.")
+	ada.get("/projects/De.mo").says("Nothing has been uploaded yet.")
 	h.keeps("de-mo", "de_mo-1.0.tar.gz", "de_mo-1.0-py3-none-any.whl", "de_mo-1!2.0+local.1.tar.gz")
 
 	const one, two = "/projects/De.mo/releases/1.0", "/projects/De.mo/releases/1%212.0+local.1"

@@ -74,7 +74,7 @@ func pageNamed(fn *ast.FuncDecl) (page string) {
 // A page that follows a form has its address filled in from that of the form, or from what its handler says.
 func TestPagesThatFollowCanBeFilledIn(t *testing.T) {
 	named := map[string]string{ // handlers that say it, because the address of the form does not
-		"/tokens/new": "mintToken", "/new-project": "createProject", "/project-invitation/:id": "acceptInvitation",
+		"/tokens/new": "mintToken", "/new-project": "createProject", "/projects/:name/publishers/new": "add", "/account/publishers/new": "addPending", "/project-invitation/:id": "acceptInvitation",
 	}
 	h := newHouse(t)
 	if len(h.web.returning) < 60 {
