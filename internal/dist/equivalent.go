@@ -3,19 +3,27 @@ package dist
 import (
 	"slices"
 	"strings"
-
-	"github.com/rind-dev/rind/caveats"
 )
 
 // Equivalent reports whether two names are equivalent, so that an installer could take one for the
 // other: sdists of one version, as on PyPI, and wheels of one version, build and set of tags.
 func Equivalent(a, b, project string) bool {
-	kindA, stemA := TypeOf(a)
-	kindB, stemB := TypeOf(b)
-	if kindA != kindB || !caveats.EqualVersions(VersionOf(a, project), VersionOf(b, project)) {
-		return false
+	id := Identity(a, project)
+	return id != "" && id == Identity(b, project)
+}
+
+// Identity returns a text that is the same for the equivalent names of a project's files, and different for others. It returns ""
+// for a name that no file of the project has.
+func Identity(name, project string) string {
+	release := ReleaseKey(VersionOf(name, project))
+	if release == "" {
+		return ""
 	}
-	return kindA == SDist || wheelIdentity(stemA) == wheelIdentity(stemB)
+	kind, stem := TypeOf(name)
+	if kind == SDist {
+		return release
+	}
+	return release + " " + wheelIdentity(stem)
 }
 
 // wheelIdentity is the part of a wheel's name after the version, written so that two

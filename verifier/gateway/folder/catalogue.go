@@ -53,6 +53,8 @@ type cachedFolder struct {
 	changes atomic.Uint64 // by this process
 	mu      sync.Mutex
 	dirty   map[string]bool // under mu: the files that it changed since the last listing
+
+	spellings *spellings // under the lock of names; nil until an upload needs them
 }
 
 // snapshot is the listing of a folder at one time. It does not change, except for the

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/rind-dev/rind/internal/dist"
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
@@ -57,4 +59,52 @@ func TestOneOfManyTwinsIsKept(t *testing.T) {
 	if len(kept) != 1 {
 		t.Errorf("kept %v", kept)
 	}
+}
+
+// The names are read once, and then follow what uploads and operators do to the folder.
+func TestNamesAreKeptBetweenUploads(t *testing.T) {
+	dir := t.TempDir()
+	f := openFolder(t, dir)
+	keep := func(name string) error {
+		s, err := f.Reserve(t.Context(), gateway.Upload{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Commit(t.Context(), gateway.Upload{Project: "demo", Version: dist.VersionOf(name, "demo"), Filename: name, SHA256: digest("")})
+		return err
+	}
+	is := func(what string, err, want error) {
+		t.Helper()
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", what, err, want)
+		}
+	}
+	tick := time.Now()
+	byHand := func(change func() error) { // the time of the folder shows it, on a file system of coarse times too
+		t.Helper()
+		tick = tick.Add(time.Second)
+		if err := errors.Join(change(), os.Chtimes(filepath.Join(dir, "demo"), tick, tick)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is("the first", keep("demo-1.0.tar.gz"), nil)
+	is("the second", keep("demo-2.0-py2.py3-none-any.whl"), nil)
+	reads := f.catalogue.folder("demo").spellings.read
+	for i := range 5 {
+		is("more", keep(fmt.Sprintf("demo-3.%d.tar.gz", i)), nil)
+	}
+	is("twin of one of before", keep("demo-1.0.0.tar.gz"), gateway.ErrExists)
+	is("twin of a wheel", keep("demo-2-py3.py2-none-any.whl"), gateway.ErrExists)
+	is("twin of one of these", keep("demo-3.4.0.tar.gz"), gateway.ErrExists)
+	if again := f.catalogue.folder("demo").spellings.read; !again.Equal(reads) {
+		t.Error("the names were read again")
+	}
+	byHand(func() error { return os.WriteFile(filepath.Join(dir, "demo", "demo-4.0.tar.gz"), nil, 0o644) })
+	is("twin of what an operator put there", keep("demo-4.0.0.tar.gz"), gateway.ErrExists)
+	byHand(func() error { return os.Remove(filepath.Join(dir, "demo", "demo-4.0.tar.gz")) })
+	is("what an operator removed", keep("demo-4.0.0.tar.gz"), nil)
+	if err := f.Delete(t.Context(), "demo", []string{"demo-4.0.0.tar.gz"}); err != nil {
+		t.Fatal(err)
+	}
+	is("what its owner deleted", keep("demo-4.tar.gz"), gateway.ErrExists)
 }

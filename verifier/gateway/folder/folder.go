@@ -352,5 +352,9 @@ func (s *stagedFile) link(up gateway.Upload, attested []byte) error {
 			return err
 		}
 	}
-	return f.disk.link(s.name, place)
+	if err := f.disk.link(s.name, place); err != nil {
+		return err
+	}
+	f.named(up.Project, up.Filename)
+	return nil
 }
