@@ -85,3 +85,27 @@ func weight(params string) float64 {
 	}
 	return 1
 }
+
+// acceptsGzip tells whether a client takes pages compressed with gzip, by the Accept-Encoding header fields of its request (RFC 9110
+// §12.5.3).
+func acceptsGzip(accept []string) bool {
+	codings := strings.Split(strings.Join(accept, ","), ",")
+	if len(codings) > maxRanges {
+		codings = codings[:maxRanges]
+	}
+	specific, q := 0, 0.0
+	for _, c := range codings {
+		name, params, _ := strings.Cut(c, ";")
+		level := 0
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "gzip", "x-gzip":
+			level = 2
+		case "*":
+			level = 1
+		}
+		if level > specific {
+			specific, q = level, weight(params)
+		}
+	}
+	return q > 0
+}

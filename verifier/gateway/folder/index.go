@@ -210,13 +210,13 @@ func (x *index) serveProject(w http.ResponseWriter, r *http.Request, project, up
 // list answers with a page in the form that the client prefers.
 func (x *index) list(w http.ResponseWriter, r *http.Request, now *snapshot, at *cachedFolder, key pageKey, fill func() page) error {
 	h := w.Header()
-	h.Set("Vary", "Accept")
+	h.Set("Vary", "Accept, Accept-Encoding")
 	kind := negotiate(r.Header.Values("Accept"))
 	if kind == "" {
 		http.Error(w, "The index can answer with "+typeJSON+", "+typeHTML+" or "+typeLegacy+".", http.StatusNotAcceptable)
 		return nil
 	}
-	key.json = kind == typeJSON
+	key.json, key.gzip = kind == typeJSON, acceptsGzip(r.Header.Values("Accept-Encoding"))
 	p, grown, err := now.render(key, fill)
 	if err != nil {
 		return err
@@ -231,6 +231,9 @@ func (x *index) list(w http.ResponseWriter, r *http.Request, now *snapshot, at *
 	h.Set("Cache-Control", cacheList)
 	h.Set("Content-Security-Policy", "default-src 'none'")
 	h.Set("ETag", p.etag)
+	if p.gzip {
+		h.Set("Content-Encoding", "gzip")
+	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.body))
 	return nil
 }

@@ -41,7 +41,7 @@ func stocked(t *testing.T) *testIndex {
 func TestSimpleHTML(t *testing.T) {
 	x := stocked(t)
 	resp, page := x.Get("/simple/")
-	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/html; charset=utf-8" || resp.Header.Get("Vary") != "Accept" ||
+	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/html; charset=utf-8" || resp.Header.Get("Vary") != "Accept, Accept-Encoding" ||
 		!strings.Contains(page, `<a href="demo/">demo</a>`) || !strings.Contains(page, `<a href="my-lib/">my-lib</a>`) ||
 		strings.Count(page, "<a ") != 2 || !strings.Contains(page, `<meta name="pypi:repository-version" content="1.4">`) {
 		t.Errorf("%s %v\n%s", resp.Status, resp.Header, page)
@@ -254,7 +254,7 @@ func TestNotServed(t *testing.T) {
 func TestIndexRefuses(t *testing.T) {
 	x := stocked(t)
 	resp, body := x.Get("/simple/", "Accept", "application/json")
-	if resp.StatusCode != 406 || !strings.Contains(body, typeJSON) || resp.Header.Get("Vary") != "Accept" {
+	if resp.StatusCode != 406 || !strings.Contains(body, typeJSON) || resp.Header.Get("Vary") != "Accept, Accept-Encoding" {
 		t.Error(resp.Status, body)
 	}
 	post, err := http.Post(x.URL+"/simple/", "text/plain", strings.NewReader("x"))
