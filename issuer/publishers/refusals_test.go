@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -160,6 +161,11 @@ func TestRefusedTokensWriteNothing(t *testing.T) {
 		})
 	}()
 	<-held
+	release := sync.OnceFunc(func() { close(free) })
+	defer time.AfterFunc(20*time.Second, func() {
+		t.Error("a refused token waits for another's transaction")
+		release()
+	}).Stop()
 	ctx, cancel := context.WithTimeout(h.Context(), time.Minute)
 	defer cancel()
 	var busy *publishers.TooBusyError
@@ -169,7 +175,7 @@ func TestRefusedTokensWriteNothing(t *testing.T) {
 		_, err = h.Publishers.Exchange(ctx, publishers.Request{IDToken: used, From: from})
 		h.refusedFor(err, publishers.CodeReused, "")
 	}
-	close(free)
+	release()
 	h.Check(<-ended)
 	for range 20 {
 		_, err = h.exchange(wrong)
