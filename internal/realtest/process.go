@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -155,12 +156,32 @@ func (p *Process) Ends() error {
 	return p.err
 }
 
-// Signal sends a signal to the process if it is running.
+// Signal sends a signal to the process if it is running. After SIGSTOP it waits until all threads have stopped: one that computes
+// goes on for a while.
 func (p *Process) Signal(s os.Signal) {
 	p.t.Helper()
 	if err := p.Cmd.Process.Signal(s); err != nil && p.Running() && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Errorf("%s: %v", p.Cmd, err)
 	}
+	if s == syscall.SIGSTOP {
+		p.Eventually("it stops", p.stopped)
+	}
+}
+
+// stopped returns an error while a thread of the process is not stopped.
+func (p *Process) stopped() error {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.Cmd.Process.Pid))
+	if err != nil {
+		return err
+	}
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		state := string(stat[bytes.LastIndexByte(stat, ')')+1:]) // the name of the program stands before it, in parentheses
+		if err == nil && !strings.HasPrefix(state, " T") {
+			return fmt.Errorf("%s: %.2s", thread, state)
+		}
+	}
+	return nil
 }
 
 // Running reports whether the process is running.

@@ -323,7 +323,8 @@ func readPages(s *server, c uploadsConfig) error {
 			if err != nil {
 				return err
 			}
-			if body, err = io.ReadAll(z); err != nil {
+			body, err = io.ReadAll(z)
+			if err != nil {
 				return err
 			}
 		}
