@@ -49,13 +49,13 @@ check:
 	RIND_SKIP_REAL=1 RIND_SKIP_SERVERS=1 $(TESTS) -p 3 -skip '$(PROCESSES)' $(LONG) ./...
 
 # Lint runs first, so that the output ends with go test's own lines; it computes while the tools wait for the network.
-# Three packages run at once, whatever the number of cores: many of them wait for a browser, a proxy or a time-out.
+# Four packages run at once, whatever the number of cores: many of them wait for a browser, a proxy or a time-out.
 test:
 	+$(MAKE) --no-print-directory -j2 tools lint
 	+$(MAKE) --no-print-directory -j2 -k raced outside
 
 raced:
-	$(TESTS) -race -p 2 -timeout 30m -skip '$(LONE_TESTS)' $(LONG) $$($(GO) list ./... | grep -Fvx "$$($(GO) list $(OUTSIDE) $(ALONE))")
+	$(TESTS) -race -p 3 -timeout 30m -skip '$(LONE_TESTS)' $(LONG) $$($(GO) list ./... | grep -Fvx "$$($(GO) list $(OUTSIDE) $(ALONE))")
 
 outside:
 	@set -x; code=0; \
