@@ -83,7 +83,7 @@ hostile:
 # Counts the archives that rind refuses and that pip and uv would install. It takes minutes, and needs root to keep these
 # programs from writing anywhere.
 installers: tools
-	RIND_INSTALLERS=1 $(GO) test ./verifier/gateway/archive -count=1 -timeout 0 -v -run '^TestInstallers$$'
+	$(GO) test ./verifier/gateway/archive -count=1 -timeout 0 -v -run '^TestInstallers$$' -installers
 
 # One fuzz target at a time, as go test wants it; FUZZTIME=30s for a short look.
 fuzz:
