@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/projects"
 )
@@ -23,7 +21,7 @@ const MaxReason = 300
 // and the operator. Yanking again replaces the reason; with the same one it changes nothing and writes no audit row. The problem
 // has the field "reason". ledger.ErrNotFound says that there is no such release.
 func (s *Service) Yank(ctx context.Context, p ledger.Principal, project, version, reason string) error {
-	reason, err := checkReason(reason)
+	reason, err := ledger.Reason(reason, MaxReason)
 	if err != nil {
 		return err
 	}
@@ -37,17 +35,6 @@ func (s *Service) Yank(ctx context.Context, p ledger.Principal, project, version
 			detail: map[string]string{"version": r.Version, "reason": reason},
 		}, nil
 	})
-}
-
-func checkReason(reason string) (string, error) {
-	reason = strings.TrimSpace(reason)
-	switch {
-	case !utf8.ValidString(reason), strings.ContainsFunc(reason, text.Disruptive):
-		return "", problem.New("reason", "yank_reason_invalid")
-	case utf8.RuneCountInString(reason) > MaxReason:
-		return "", problem.New("reason", "yank_reason_too_long", "max", MaxReason)
-	}
-	return reason, nil
 }
 
 // Unyank undoes Yank. For a release that is not yanked it changes nothing and writes no audit row.

@@ -199,9 +199,9 @@ func TestRefused(t *testing.T) {
 	}
 	h.Refused("confirm: release_version_mismatch", func() error { return h.files.DeleteRelease(ctx, alice, "demo", "1.0", "1.0.0") })
 	h.Refused("confirm: file_name_mismatch", func() error { return h.files.DeleteFile(ctx, alice, "demo", "demo-1.0.tar.gz", "demo") })
-	h.Refused("reason: yank_reason_too_long", func() error { return h.files.Yank(ctx, alice, "demo", "1.0", strings.Repeat("é", files.MaxReason+1)) })
+	h.Refused("reason: reason_too_long", func() error { return h.files.Yank(ctx, alice, "demo", "1.0", strings.Repeat("é", files.MaxReason+1)) })
 	for _, reason := range []string{"two\nlines", "\x1b[31m", "\xff", "\u202egpj"} {
-		h.Refused("reason: yank_reason_invalid", func() error { return h.files.Yank(ctx, alice, "demo", "1.0", reason) })
+		h.Refused("reason: reason_invalid", func() error { return h.files.Yank(ctx, alice, "demo", "1.0", reason) })
 	}
 	for name, read := range map[string]func(ledger.Principal) error{
 		"releases": func(p ledger.Principal) error { _, err := h.files.Releases(ctx, p, "demo"); return err },

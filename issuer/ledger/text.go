@@ -4,6 +4,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/internal/text"
 )
 
 // Visible tells whether a rune leaves a mark where it is shown.
@@ -28,4 +31,17 @@ func Excerpt(s string) string {
 		return s
 	}
 	return string([]rune(s)[:most]) + "…"
+}
+
+// Reason returns the reason that a person gives for an act: one line of plain text, without the white space around it. limit is its
+// length limit in characters. "" is a reason that was not given. The problem has the field "reason".
+func Reason(reason string, limit int) (string, error) {
+	reason = strings.TrimSpace(reason)
+	switch {
+	case !utf8.ValidString(reason), strings.ContainsFunc(reason, text.Disruptive):
+		return "", problem.New("reason", "reason_invalid")
+	case utf8.RuneCountInString(reason) > limit:
+		return "", problem.New("reason", "reason_too_long", "max", limit)
+	}
+	return reason, nil
 }

@@ -3,12 +3,10 @@ package projects
 import (
 	"context"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
@@ -19,7 +17,7 @@ const MaxStatusReason = 300
 // Deprecating again replaces the reason; with the same one it changes nothing and writes no audit row. The problem has the
 // field "reason".
 func (s *Service) Deprecate(ctx context.Context, p ledger.Principal, project, reason string) (uint64, error) {
-	reason, problems := checkReason(reason)
+	reason, problems := ledger.Reason(reason, MaxStatusReason)
 	return s.Manage(ctx, p, project, func(c *ledger.Change, rec Record) error {
 		if problems != nil || rec.Deprecated.Set() && rec.Deprecated.Reason == reason {
 			return problems
@@ -45,7 +43,7 @@ func (s *Service) Undeprecate(ctx context.Context, p ledger.Principal, project s
 // it. Quarantining again replaces the reason; with the same one it changes nothing and writes no audit row. The problem has the
 // field "reason". It works while the instance is read-only.
 func (s *Service) Quarantine(ctx context.Context, p ledger.Principal, project, reason string) (uint64, error) {
-	reason, problems := checkReason(reason)
+	reason, problems := ledger.Reason(reason, MaxStatusReason)
 	if problems == nil && !strings.ContainsFunc(reason, ledger.Visible) {
 		problems = problem.New("reason", "quarantine_reason_required")
 	}
@@ -106,15 +104,4 @@ func putMarked(c *ledger.Change, p ledger.Principal, rec Record, kind string, no
 		detail["reason"] = reason
 	}
 	return c.Audit(p, audit.Event{Kind: kind, Project: rec.ID, Detail: detail})
-}
-
-func checkReason(reason string) (string, error) {
-	reason = strings.TrimSpace(reason)
-	switch {
-	case !utf8.ValidString(reason), strings.ContainsFunc(reason, text.Disruptive):
-		return "", problem.New("reason", "reason_invalid")
-	case utf8.RuneCountInString(reason) > MaxStatusReason:
-		return "", problem.New("reason", "reason_too_long", "max", MaxStatusReason)
-	}
-	return reason, nil
 }

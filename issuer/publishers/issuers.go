@@ -94,7 +94,7 @@ func (s *Service) AddIssuer(ctx context.Context, p ledger.Principal, i idtoken.I
 		return err
 	}
 	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
-		if err := admitAdmin(c, p); err != nil {
+		if err := c.AdmitAdmin(p); err != nil {
 			return err
 		}
 		have, err := readIssuers(c)
@@ -148,7 +148,7 @@ func (s *Service) checkIssuer(i idtoken.Issuer) error {
 // tokens.RunLife.
 func (s *Service) RemoveIssuer(ctx context.Context, p ledger.Principal, name string) error {
 	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
-		if err := admitAdmin(c, p); err != nil {
+		if err := c.AdmitAdmin(p); err != nil {
 			return err
 		}
 		have, err := readIssuers(c)
@@ -243,17 +243,6 @@ func (s *Service) AddedIssuers(ctx context.Context, p ledger.Principal) (out []A
 		return nil
 	})
 	return out, err
-}
-
-// admitAdmin admits administrators. To others there is nothing.
-func admitAdmin(c *ledger.Change, p ledger.Principal) error {
-	if err := c.Admit(p); err != nil {
-		return err
-	}
-	if !p.Admin {
-		return ledger.ErrNotFound
-	}
-	return nil
 }
 
 func auditIssuer(c *ledger.Change, p ledger.Principal, what string, i idtoken.Issuer) error {

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
-	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/issuer/ledger"
 )
 
@@ -63,14 +61,12 @@ func (s *Service) RevokeFor(ctx context.Context, p ledger.Principal, id, reason 
 	if !p.Admin {
 		return 0, false, ledger.ErrNotFound
 	}
-	reason = strings.TrimSpace(reason)
-	switch {
-	case !strings.ContainsFunc(reason, ledger.Visible):
-		return 0, false, problem.New("reason", "reason_required")
-	case utf8.RuneCountInString(reason) > MaxReason:
-		return 0, false, problem.New("reason", "reason_too_long", "max", MaxReason)
-	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, text.Disruptive):
-		return 0, false, problem.New("reason", "reason_invalid")
+	reason, err = ledger.Reason(reason, MaxReason)
+	if err == nil && !strings.ContainsFunc(reason, ledger.Visible) {
+		err = problem.New("reason", "reason_required")
+	}
+	if err != nil {
+		return 0, false, err
 	}
 	revision, err = s.ledger.UpdateExempt(ctx, func(c *ledger.Change) (err error) {
 		done, err = revokeToken(c, p, id, reason)

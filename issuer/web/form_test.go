@@ -38,7 +38,7 @@ var args = map[string]ui.Args{
 	"label_too_long": {"max": 100}, "label_taken": {"label": "Taken"}, "project_name_too_long": {"max": 100},
 	"project_name_prohibited": {"name": "simple"}, "project_name_taken": {"name": "demo"}, "too_many_projects_chosen": {"max": 50, "count": 51},
 	"project_unknown": {"project": "nothing"}, "already_member": {"user": "bob", "project": "demo"}, "last_owner": {"project": "demo"},
-	"already_invited": {"user": "ZOE@example.org"}, "description_too_long": {"max": 500}, "project_name_mismatch": {"name": "demo"}, "release_version_mismatch": {"version": "1.0"}, "file_name_mismatch": {"file": "demo-1.0.tar.gz"}, "yank_reason_too_long": {"max": 300}, "reason_too_long": {"max": 300}, "publisher_event_refused": {"event": "workflow_run"}, "publisher_ref_invalid": {"value": "main"},
+	"already_invited": {"user": "ZOE@example.org"}, "description_too_long": {"max": 500}, "project_name_mismatch": {"name": "demo"}, "release_version_mismatch": {"version": "1.0"}, "file_name_mismatch": {"file": "demo-1.0.tar.gz"}, "reason_too_long": {"max": 300}, "publisher_event_refused": {"event": "workflow_run"}, "publisher_ref_invalid": {"value": "main"},
 }
 
 // checkForm sends a form and looks at the answer and at the store.
@@ -159,8 +159,8 @@ func TestFormsOfWhoIsSignedIn(t *testing.T) {
 		{name: "deprecation with control characters", path: "/projects/demo/deprecate", form: []string{"deprecated", "yes", "reason", "a\x1b[31m"}, status: 422, wrong: codes("reason", "reason_invalid")},
 		{name: "quarantine without a reason", path: "/admin/projects/demo/quarantine", form: []string{"quarantined", "yes", "reason", " "}, status: 422, wrong: codes("reason", "quarantine_reason_required")},
 		{name: "quarantine with two lines", path: "/admin/projects/demo/quarantine", form: []string{"quarantined", "yes", "reason", "a\nb"}, status: 422, wrong: codes("reason", "reason_invalid")},
-		{name: "yank with a long reason", path: "/projects/demo/releases/1.0/yank", form: []string{"reason", long + long + long + long}, status: 422, wrong: codes("reason", "yank_reason_too_long")},
-		{name: "yank with control characters", path: "/projects/demo/releases/1.0/yank", form: []string{"reason", "a\x1b[31m"}, status: 422, wrong: codes("reason", "yank_reason_invalid")},
+		{name: "yank with a long reason", path: "/projects/demo/releases/1.0/yank", form: []string{"reason", long + long + long + long}, status: 422, wrong: codes("reason", "reason_too_long")},
+		{name: "yank with control characters", path: "/projects/demo/releases/1.0/yank", form: []string{"reason", "a\x1b[31m"}, status: 422, wrong: codes("reason", "reason_invalid")},
 		{name: "role that is none", path: role, form: []string{"role", "king"}, status: 422, wrong: codes("", "role_unknown")},
 		{name: "role of nobody", path: "/projects/demo/members/" + ida.id + "/role", form: []string{"role", "owner"}, status: 404},
 		{name: "role of no id", path: "/projects/demo/members/%2e%2e/role", form: []string{"role", "owner"}, status: 404},

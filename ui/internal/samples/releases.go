@@ -36,7 +36,7 @@ func releasePages() []Page {
 		{"release-yanked-maintainer", ui.ReleasePage{Layout: member(), Project: name, Release: all[2], Files: files[1:]}},
 		{"release-yank", ui.ReleaseYankPage{Layout: member(), Project: name, Release: all[0]}},
 		{"release-yank-problems", ui.ReleaseYankPage{Project: name, Release: all[1], Reason: "a long reason", Layout: wrong(member(),
-			ui.Problem{Field: "reason", Code: "yank_reason_too_long", Args: ui.Args{"max": 300}}, ui.Problem{Field: "reason", Code: "yank_reason_invalid"})}},
+			ui.Problem{Field: "reason", Code: "reason_too_long", Args: ui.Args{"max": 300}}, ui.Problem{Field: "reason", Code: "reason_invalid"})}},
 		{"release-unyank", ui.ReleaseYankPage{Layout: member(), Project: name, Release: all[1], Undo: true}},
 		{"release-delete", ui.ReleaseDeletePage{Layout: member(), Project: name, Release: all[0], Files: files}},
 		{"release-delete-problems", ui.ReleaseDeletePage{Project: name, Release: all[1], Files: files[:1], Confirm: "1", Layout: wrong(member(),
