@@ -119,7 +119,8 @@ func (s *dbServer) announce(t *testing.T, text string) {
 }
 
 // loggedOnce checks that each row of the audit trail is in the log of one of two servers, whichever made it, also after the one that
-// writes them is killed.
+// writes them is killed. The rows that it wrote last can then be repeated, since it notes where it is after it has written them; so
+// these are rows before a later one that is written.
 func loggedOnce(t *testing.T, a, b *dbServer, logs [2]string) {
 	t.Helper()
 	lines := func(text string) (n [2]int) {
@@ -145,6 +146,8 @@ func loggedOnce(t *testing.T, a, b *dbServer, logs [2]string) {
 	b.announce(t, "second words")
 	logged("first words", [2]int{1, 0})
 	logged("second words", [2]int{1, 0}) // a has the lease
+	a.announce(t, "words before the kill")
+	logged("words before the kill", [2]int{1, 0})
 	_ = a.End(syscall.SIGKILL)
 	b.announce(t, "third words")
 	logged("third words", [2]int{0, 1})
