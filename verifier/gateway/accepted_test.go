@@ -54,6 +54,30 @@ func TestOneDigestSuffices(t *testing.T) {
 	}
 }
 
+// Each digest is compared with the bytes, also one that the form declares behind them.
+func TestDigestsBehindTheFile(t *testing.T) {
+	x := newIndex(t, nil)
+	for i, name := range []string{"md5_digest", "sha256_digest", "blake2_256_digest"} {
+		version := fmt.Sprintf("1.%d", i)
+		content := pack("demo-"+version+".tar.gz", "one")
+		form := upload("demo", version, "demo-"+version+".tar.gz", content)
+		blake := blake2b.Sum256([]byte(content))
+		right := field("blake2_256_digest", hex.EncodeToString(blake[:]))
+		for _, it := range form {
+			if it.Name == name {
+				right = it
+			}
+		}
+		wrong := field(name, strings.Repeat("0", len(right.Value)))
+		if status, _ := x.Post(x.Text, append(without(form, name), wrong)); !strings.HasPrefix(status, "400 The file's ") {
+			t.Errorf("a wrong %s behind the file: %s", name, status)
+		}
+		if status, body := x.Post(x.Text, append(without(form, name), right)); status != "200 OK" {
+			t.Errorf("%s behind the file: %s %s", name, status, body)
+		}
+	}
+}
+
 // A version is kept and listed in its normal form, whatever its spelling was.
 func TestVersionsInNormalForm(t *testing.T) {
 	x := newIndex(t, nil)

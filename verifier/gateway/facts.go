@@ -1,9 +1,14 @@
 package gateway
 
 import (
+	"crypto/md5"
+	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"net/http"
 	"strings"
+
+	"golang.org/x/crypto/blake2b"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/dist"
@@ -28,7 +33,16 @@ const maxVersion = 100
 var digestFields = [3]struct {
 	name, words string
 	digits      int
-}{{"sha256_digest", "SHA-256", 64}, {"blake2_256_digest", "BLAKE2b-256", 64}, {"md5_digest", "MD5", 32}}
+	new         func() hash.Hash
+}{{"sha256_digest", "SHA-256", 64, sha256.New}, {"blake2_256_digest", "BLAKE2b-256", 64, newBLAKE2b}, {"md5_digest", "MD5", 32, md5.New}}
+
+func newBLAKE2b() hash.Hash {
+	h, err := blake2b.New256(nil)
+	if err != nil {
+		panic(err) // only a key could be wrong
+	}
+	return h
+}
 
 // sha256 is the declared SHA-256, "" if there is none.
 func (f *facts) sha256() string { return f.declared[0] }

@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/md5"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,8 +9,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-
-	"golang.org/x/crypto/blake2b"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/dist"
@@ -35,7 +31,7 @@ type intake struct {
 	who   verifier.Grant // says whose upload it is, according to a genuine token; zero until that is known
 
 	staged Staged       // nil until the file began
-	hashes [3]hash.Hash // by the digestFields
+	hashes [3]hash.Hash // by the digestFields; nil where the form had not declared that digest when the file began
 }
 
 // take reads one upload, checks it and keeps the file. On an error nobody sees
@@ -171,11 +167,12 @@ func (in *intake) readFile(p *part) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errStore, err)
 	}
-	blake, err := blake2b.New256(nil)
-	if err != nil {
-		return fmt.Errorf("gateway: BLAKE2b: %w", err)
+	in.staged = staged
+	for i := range digestFields {
+		if i == 0 || in.facts.declared[i] != "" {
+			in.hashes[i] = digestFields[i].new()
+		}
 	}
-	in.staged, in.hashes = staged, [3]hash.Hash{sha256.New(), blake, md5.New()}
 	return in.stream(p)
 }
 
@@ -194,7 +191,7 @@ func (in *intake) stream(p *part) error {
 	begun := in.form.body.total
 	defer func() { in.form.files += max(0, in.form.body.total-begun-readAhead) }()
 	in.form.body.left = in.g.cfg.MaxFile + chunk + readAhead
-	to := io.MultiWriter(in.digesters(), backendWriter{in.staged})
+	to := io.MultiWriter(digesters(in.hashes), backendWriter{in.staged})
 	buf := make([]byte, chunk)
 	for first := true; ; first = false {
 		n, err := fill(p, buf)
@@ -232,9 +229,15 @@ func fill(r io.Reader, buf []byte) (n int, err error) {
 	return n, err
 }
 
-// digesters returns a Writer that feeds the bytes of the file to all hashes.
-func (in *intake) digesters() io.Writer {
-	return io.MultiWriter(in.hashes[0], in.hashes[1], in.hashes[2])
+// digesters returns a Writer that feeds the bytes of the file to the hashes that are not nil.
+func digesters(hashes [3]hash.Hash) io.Writer {
+	var all []io.Writer
+	for _, h := range hashes {
+		if h != nil {
+			all = append(all, h)
+		}
+	}
+	return io.MultiWriter(all...)
 }
 
 // finish decides with all facts and keeps the file.
@@ -277,6 +280,9 @@ func (in *intake) finish() (verifier.Grant, error) {
 
 // compareDigests compares each digest that the form declares with the bytes.
 func (in *intake) compareDigests() error {
+	if err := in.digestLate(); err != nil {
+		return err
+	}
 	in.up.SHA256 = hex.EncodeToString(in.hashes[0].Sum(nil))
 	for i, d := range digestFields {
 		said := in.facts.declared[i]
@@ -289,6 +295,24 @@ func (in *intake) compareDigests() error {
 	}
 	in.facts.declared[0] = in.up.SHA256
 	return nil
+}
+
+// digestLate reads the file again for digests that the form declares behind it.
+func (in *intake) digestLate() error {
+	var late [3]hash.Hash
+	for i, said := range in.facts.declared {
+		if said != "" && in.hashes[i] == nil {
+			in.hashes[i] = digestFields[i].new()
+			late[i] = in.hashes[i]
+		}
+	}
+	if late == [3]hash.Hash{} {
+		return nil
+	}
+	if _, err := io.CopyBuffer(digesters(late), io.NewSectionReader(in.staged, 0, in.up.Size), make([]byte, chunk)); err != nil {
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	return in.ctx.Err()
 }
 
 // request returns what is known so far. Until the end the digest is the declared
