@@ -338,7 +338,7 @@ func (f *Folder) file(ctx context.Context, project, name string) (file File, lea
 	if known, ok := f.learned[key]; ok && known.describes(info) {
 		return known, false, nil
 	}
-	file, metadata, err := f.examine(ctx, project, name)
+	file, err = f.examine(ctx, project, name)
 	if err != nil {
 		return File{}, false, fmt.Errorf("folder: reading %s: %w", name, err)
 	}
@@ -347,7 +347,7 @@ func (f *Folder) file(ctx context.Context, project, name string) (file File, lea
 	if known, ok := f.recall(project, name, info); ok { // its upload knows more than it shows
 		return known, true, nil
 	}
-	if f.note(project, file, metadata) != nil {
+	if f.note(project, file) != nil {
 		f.learned[key] = file
 	}
 	return file, true, nil

@@ -149,45 +149,52 @@ func (file File) describes(info fs.FileInfo) bool {
 	return file.Size == info.Size() && file.Modified.Equal(info.ModTime())
 }
 
-// note writes to .meta what is known about a file, and the METADATA of a wheel. Nothing depends on it: what is
-// missing there, or was cut off by a crash, is learned again from the file.
-func (f *Folder) note(project string, file File, metadata []byte) error {
+// note writes to .meta what is known about a file. Nothing depends on it: what is missing there, or was cut off by a crash, is
+// learned again from the file.
+func (f *Folder) note(project string, file File) error {
 	raw, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := f.disk.mkdir(path.Join(project, metaDir), dirMode); err != nil {
-		return err
-	}
-	if metadata != nil {
-		err := f.replace(metadataName(project, file.Name), metadata, false)
-		if err != nil {
-			return err
+	return f.keep(project, metaName(project, file.Name), append(raw, '\n'))
+}
+
+// keep writes a file of .meta. Readers can tell by what is in it whether it is whole, so a new one is written in place.
+func (f *Folder) keep(project, name string, content []byte) error {
+	err := f.write(name, content, false)
+	if isMissing(err) {
+		err = f.disk.mkdir(path.Join(project, metaDir), dirMode)
+		if err == nil {
+			err = f.write(name, content, false)
 		}
 	}
-	return f.replace(metaName(project, file.Name), append(raw, '\n'), false)
+	if errors.Is(err, fs.ErrExist) {
+		err = f.replace(name, content, false)
+	}
+	return err
 }
 
 // examine reads a file that .meta knows nothing about.
-func (f *Folder) examine(ctx context.Context, project, name string) (file File, metadata []byte, err error) {
+func (f *Folder) examine(ctx context.Context, project, name string) (file File, err error) {
 	r, err := f.root.Open(path.Join(project, name))
 	if err != nil {
-		return File{}, nil, err
+		return File{}, err
 	}
 	defer r.Close()
 	before, err := r.Stat()
 	if err != nil {
-		return File{}, nil, err
+		return File{}, err
 	}
 	content := contextFile{ctx, r}
 	h := sha256.New()
 	if _, err := io.CopyBuffer(h, content, make([]byte, chunk)); err != nil {
-		return File{}, nil, err
+		return File{}, err
 	}
 	after, err := r.Stat()
 	if err != nil {
-		return File{}, nil, err
+		return File{}, err
 	}
+	var metadata []byte
 	if strings.HasSuffix(name, ".whl") {
 		metadata = dist.WheelMetadata(content, after.Size())
 	}
@@ -197,9 +204,9 @@ func (f *Folder) examine(ctx context.Context, project, name string) (file File, 
 		Uploaded: after.ModTime().UTC(), Modified: after.ModTime(),
 	}
 	if !file.describes(before) {
-		return File{}, nil, errors.New("it changed while it was read")
+		return File{}, errors.New("it changed while it was read")
 	}
-	return file, metadata, nil
+	return file, nil
 }
 
 // entries lists a folder, sorted by name.

@@ -59,7 +59,7 @@ var folderID = regexp.MustCompile(`^[a-z2-7]{26}$`)
 //	<project>/.index.json               releases that were yanked, and the names of deleted files
 //	<project>/.provenance/<file>.json   the attestations that a file came with
 //	<project>/.meta/<file>.json         digest, size and more of each: a cache
-//	<project>/.meta/<file>.metadata     the METADATA of each wheel: a cache
+//	<project>/.meta/<file>.metadata     the METADATA of each wheel that somebody asked for: a cache
 //	.id                                 a text that no other folder has
 //	.staging/                           files on their way in
 //
@@ -277,7 +277,7 @@ func (s *stagedFile) Commit(ctx context.Context, up gateway.Upload) (repeated bo
 		s.folder.note(up.Project, File{
 			Name: up.Filename, Version: up.Version, Size: up.Size, SHA256: up.SHA256,
 			RequiresPython: up.RequiresPython, MetadataSHA256: sum(up.Metadata), Uploaded: s.folder.now().UTC(), Modified: info.ModTime(),
-		}, up.Metadata)
+		})
 		s.folder.noting.Unlock()
 		s.folder.catalogue.changed(up.Project, up.Filename)
 		s.folder.catalogue.changed(rootFolder, up.Project)

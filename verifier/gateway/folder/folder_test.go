@@ -168,7 +168,7 @@ func TestOrderOfSteps(t *testing.T) {
 	if _, err := keep(t, f, gz("one")); err != nil {
 		t.Fatal(err)
 	}
-	want := "create write chmod sync mkdir link syncDir syncDir mkdir create write chmod rename remove"
+	want := "create write chmod sync mkdir link syncDir syncDir create mkdir create write chmod remove"
 	got := strings.Join(d.steps, " ")
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -100,7 +100,17 @@ func (f *Folder) Metadata(ctx context.Context, project, name string) (text []byt
 	if sum(text) != known.MetadataSHA256 {
 		return nil, "", fmt.Errorf("folder: the metadata of %s is not what is known of it", name)
 	}
+	f.keepMetadata(project, name, text)
 	return text, known.MetadataSHA256, nil
+}
+
+// keepMetadata keeps the METADATA of a wheel for the next reader, unless the wheel was deleted meanwhile.
+func (f *Folder) keepMetadata(project, name string, text []byte) {
+	f.naming.Lock()
+	defer f.naming.Unlock()
+	if _, err := f.stat(project, name); err == nil {
+		_ = f.keep(project, metadataName(project, name), text) // without it, the next reader opens the wheel again
+	}
 }
 
 // Provenance returns the provenance object of a stored file (PEP 740): the attestations that it came with, which were checked for

@@ -94,7 +94,23 @@ func (f *Folder) change(project string, edit func(*state) (changed bool)) error 
 // replace gives a file new content, whole or not at all. If it is durable, both are on the disk before it returns.
 func (f *Folder) replace(name string, content []byte, durable bool) error {
 	staged := newStagedName("meta")
-	file, err := f.disk.create(staged)
+	err := f.write(staged, content, durable)
+	if err != nil {
+		return err
+	}
+	if err := f.disk.rename(staged, name); err != nil {
+		_ = f.disk.remove(staged)
+		return err
+	}
+	if durable {
+		return f.disk.syncDir(path.Dir(name))
+	}
+	return nil
+}
+
+// write makes a new file. After an error there is none.
+func (f *Folder) write(name string, content []byte, durable bool) error {
+	file, err := f.disk.create(name)
 	if err != nil {
 		return err
 	}
@@ -108,17 +124,10 @@ func (f *Folder) replace(name string, content []byte, durable bool) error {
 	if closed := file.Close(); err == nil {
 		err = closed
 	}
-	if err == nil {
-		err = f.disk.rename(staged, name)
-	}
 	if err != nil {
-		_ = f.disk.remove(staged)
-		return err
+		_ = f.disk.remove(name)
 	}
-	if durable {
-		return f.disk.syncDir(path.Dir(name))
-	}
-	return nil
+	return err
 }
 
 // Yank withdraws a release of a project: all its files, and those that are added to it later. version is in any spelling;

@@ -231,6 +231,9 @@ func TestMetadataBesideWheels(t *testing.T) {
 	sound("changed by hand")
 	must(t, os.Remove(filepath.Join(meta, wheel+".metadata")))
 	sound("without its copy")
+	if kept, err := os.ReadFile(filepath.Join(meta, wheel+".metadata")); err != nil || string(kept) != want {
+		t.Errorf("it was not kept for the next reader: %q, %v", kept, err)
+	}
 	must(t, os.RemoveAll(meta))
 	age(t, filepath.Join(x.Dir, "demo"), 0)
 	x.files.catalogue = newCatalogue()
