@@ -256,12 +256,18 @@ func readHTML(r io.Reader, base *url.URL, wanted func(name string) bool) (files 
 // compare compares an upload with what the index has. repeated means that it has the same file. The error says that it
 // has a different file with that name, or with an equivalent one.
 func (u *Upstream) compare(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, listTime)
-	defer cancel()
-	files, err := u.list(ctx, up.Project, func(name string) bool { return name == up.Filename || dist.Equivalent(name, up.Filename, up.Project) })
+	files, err := u.shared.join(ctx, up.Project,
+		func(name string) bool { return name == up.Filename || dist.Equivalent(name, up.Filename, up.Project) },
+		func(ctx context.Context, wanted func(string) bool) ([]listed, error) {
+			ctx, cancel := context.WithTimeout(ctx, listTime)
+			defer cancel()
+			return u.list(ctx, up.Project, wanted)
+		})
 	if err != nil {
 		return false, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
 	for _, f := range files {
 		switch {
 		case f.name == up.Filename:

@@ -86,6 +86,7 @@ type Upstream struct {
 	credential atomic.Pointer[credential]
 	simple     atomic.Pointer[url.URL] // ends with "/"; nil until it was found
 	busy       *Locks
+	shared     sharedLists
 	reached    health
 	asking     chan struct{} // has room for one: the caller that asks the index whether it is up
 }
@@ -94,7 +95,7 @@ var _ gateway.FormReader = (*Upstream)(nil)
 
 // Open checks cfg and reads its files. It makes no connection: see [Upstream.Check].
 func Open(cfg Config) (*Upstream, error) {
-	u := &Upstream{cfg: cfg, log: cfg.Logger, busy: cfg.Locks, asking: make(chan struct{}, 1)}
+	u := &Upstream{cfg: cfg, log: cfg.Logger, busy: cfg.Locks, asking: make(chan struct{}, 1), shared: sharedLists{byProject: map[string]*projectLists{}}}
 	if u.log == nil {
 		u.log = slog.New(slog.DiscardHandler)
 	}

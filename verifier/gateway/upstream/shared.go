@@ -1,0 +1,75 @@
+package upstream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// sharedLists lets uploads to one project that need its list at the same time read one page together. A list is asked for only
+// after all who share it wanted it, so none of them sees an older one than it would have got alone.
+type sharedLists struct {
+	mu        sync.Mutex
+	byProject map[string]*projectLists
+}
+
+// projectLists are the lists of one project that are under way.
+type projectLists struct {
+	reading bool
+	next    *sharedList // waits for the one that is being read; nil: nobody waits
+}
+
+type sharedList struct {
+	wanted []func(name string) bool
+	done   chan struct{} // closed when files and err are set
+	files  []listed
+	err    error
+}
+
+// join returns the files of a project for which wanted holds, and those that others who share the list wanted. read reads them; it
+// has to end by itself, and gets a context that does not end with ctx.
+func (s *sharedLists) join(ctx context.Context, project string, wanted func(name string) bool,
+	read func(ctx context.Context, wanted func(name string) bool) ([]listed, error)) ([]listed, error) {
+	s.mu.Lock()
+	p := s.byProject[project]
+	if p == nil {
+		p = &projectLists{}
+		s.byProject[project] = p
+	}
+	if p.next == nil {
+		p.next = &sharedList{done: make(chan struct{})}
+	}
+	mine := p.next
+	mine.wanted = append(mine.wanted, wanted)
+	if !p.reading {
+		p.reading = true
+		go s.run(context.WithoutCancel(ctx), project, p, read)
+	}
+	s.mu.Unlock()
+	select {
+	case <-mine.done:
+		return mine.files, mine.err
+	case <-ctx.Done():
+		return nil, unavailable(0, fmt.Errorf("upstream: wait for the list of project %s: %w", project, ctx.Err()))
+	}
+}
+
+// run reads lists of a project until nobody waits for one.
+func (s *sharedLists) run(ctx context.Context, project string, p *projectLists, read func(context.Context, func(string) bool) ([]listed, error)) {
+	for {
+		s.mu.Lock()
+		now := p.next
+		p.next = nil
+		if now == nil {
+			delete(s.byProject, project)
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		now.files, now.err = read(ctx, func(name string) bool {
+			return slices.ContainsFunc(now.wanted, func(wants func(string) bool) bool { return wants(name) })
+		})
+		close(now.done)
+	}
+}

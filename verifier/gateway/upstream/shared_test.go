@@ -1,0 +1,126 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rind-dev/rind/verifier/gateway"
+	"github.com/rind-dev/rind/verifier/gateway/internal/gatetest"
+)
+
+// heldReads lets a test hold the reading of lists. Each list has the files that are wanted, with the number of the read.
+type heldReads struct {
+	began   chan int      // gets the number of each read
+	release chan struct{} // each read needs one
+	fail    error
+
+	mu sync.Mutex
+	n  int
+}
+
+func (r *heldReads) read(_ context.Context, wanted func(string) bool) (files []listed, err error) {
+	r.mu.Lock()
+	r.n++
+	n := r.n
+	r.mu.Unlock()
+	r.began <- n
+	<-r.release
+	for i := range 20 {
+		if name := fmt.Sprintf("file-%d", i); wanted(name) {
+			files = append(files, listed{name: name, size: int64(n)})
+		}
+	}
+	return files, r.fail
+}
+
+// Those who want a list while one is read share the next one, which is read after all of them asked. The end of one's patience is
+// nothing to the others.
+func TestSharedLists(t *testing.T) {
+	s := &sharedLists{byProject: map[string]*projectLists{}}
+	r := &heldReads{began: make(chan int, 10), release: make(chan struct{})}
+	type result struct {
+		i     int
+		files []listed
+		err   error
+	}
+	results := make(chan result)
+	ask := func(ctx context.Context, i int) {
+		files, err := s.join(ctx, "demo", func(name string) bool { return name == fmt.Sprintf("file-%d", i) }, r.read)
+		results <- result{i, files, err}
+	}
+	joined := func(n int) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("%d wait for the next list", n), func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			p := s.byProject["demo"]
+			return p != nil && p.next != nil && len(p.next.wanted) == n
+		})
+	}
+	go ask(t.Context(), 0)
+	<-r.began
+	for i := 1; i < 11; i++ {
+		go ask(t.Context(), i)
+	}
+	impatient, cancel := context.WithCancel(t.Context())
+	go ask(impatient, 11)
+	joined(11)
+	cancel()
+	var refused *gateway.Refusal
+	if got := <-results; got.i != 11 || !errors.As(got.err, &refused) || refused.Status != 503 {
+		t.Errorf("whose time was over: %+v", got)
+	}
+	r.release <- struct{}{}
+	if got := <-results; got.i != 0 || len(got.files) != 1 || got.files[0].size != 1 {
+		t.Errorf("the first: %+v", got)
+	}
+	if n := <-r.began; n != 2 {
+		t.Errorf("read %d", n)
+	}
+	r.fail = errors.New("broken")
+	r.release <- struct{}{}
+	for range 10 {
+		got := <-results
+		found := false
+		for _, f := range got.files {
+			found = found || f.name == fmt.Sprintf("file-%d", got.i) && f.size == 2
+		}
+		if !found || len(got.files) != 11 || got.err != r.fail {
+			t.Errorf("%d got %+v", got.i, got)
+		}
+	}
+	eventually(t, "nothing of the project is left", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.byProject) == 0
+	})
+	if n := len(r.began); n != 0 {
+		t.Errorf("%d more reads", n)
+	}
+}
+
+// Many uploads to one project at once are each compared with what is there when they come.
+func TestUploadsAtOnceShareTheList(t *testing.T) {
+	index := startIndex(t)
+	b := newBehind(t, index, nil)
+	const n = 16
+	name := func(i int) string { return fmt.Sprintf("demo-1.0-%d-py3-none-any.whl", i) }
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			status, body := b.Post(b.Text, gatetest.Upload("demo", "1.0", name(i), gatetest.Pack(name(i), "one")))
+			if status != "200 OK" {
+				t.Errorf("upload %d: %s %s", i, status, body)
+			}
+			status, body = b.Post(b.Text, gatetest.Upload("demo", "1.0", name(i), gatetest.Pack(name(i), "two")))
+			if !strings.HasPrefix(status, "400 File already exists") {
+				t.Errorf("other content of %d: %s %s", i, status, body)
+			}
+		})
+	}
+	wg.Wait()
+}
