@@ -27,6 +27,7 @@ var (
 	bbolt    = []string{"go.etcd.io/bbolt", "golang.org/x/sys"}
 	blake2   = []string{"golang.org/x/crypto", "golang.org/x/sys/cpu"}
 	norm     = []string{"golang.org/x/text"}
+	inflate  = []string{"github.com/klauspost/compress"}
 	echo     = "github.com/labstack"
 	webauthn = "github.com/go-webauthn"
 	otp      = "github.com/pquerna/otp"
@@ -47,15 +48,15 @@ var rules = map[string]rule{
 	"verifier/rootkeys":              {own: []string{"caveats", "caveats/token", "verifier", "internal/durable", "internal/feed", "internal/private", "internal/scratch", "internal/seal"}, foreign: join(macaroon, bbolt)},
 	"verifier/replication":           {own: []string{"caveats", "caveats/token", "verifier", "verifier/rootkeys", "internal/durable", "internal/feed", "internal/loopback", "internal/private", "internal/scratch", "internal/seal"}, foreign: join(macaroon, bbolt)},
 	"verifier/httpauth":              {own: []string{"caveats", "caveats/token", "verifier", "internal/deadline", "internal/scratch"}, foreign: macaroon},
-	"verifier/gateway":               {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth", "verifier/gateway/archive", "internal/clientip", "internal/deadline", "internal/dist", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm)},
-	"verifier/gateway/archive":       {own: []string{"caveats", "internal/text"}, foreign: norm},
-	"verifier/gateway/folder":        {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/durable", "internal/loopback", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm)},
+	"verifier/gateway":               {own: []string{"caveats", "caveats/token", "verifier", "verifier/httpauth", "verifier/gateway/archive", "internal/clientip", "internal/deadline", "internal/dist", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate)},
+	"verifier/gateway/archive":       {own: []string{"caveats", "internal/text"}, foreign: join(norm, inflate)},
+	"verifier/gateway/folder":        {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/durable", "internal/loopback", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate)},
 	"internal/tokenscan":             {own: []string{"caveats", "caveats/token"}, foreign: macaroon},
 	"internal/jobtoken":              {own: []string{"caveats", "caveats/token", "internal/loopback", "internal/text"}, foreign: macaroon},
 	"internal/idtoken":               {foreign: []string{"github.com/go-jose/go-jose"}},
 	"internal/jobs":                  {own: []string{"internal/instance", "internal/kv", "internal/problem", "internal/text"}},
 	"internal/certificate":           {own: []string{"internal/private"}},
-	"verifier/gateway/upstream":      {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/loopback", "internal/private", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, []string{"golang.org/x/net/html"})},
+	"verifier/gateway/upstream":      {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/loopback", "internal/private", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate, []string{"golang.org/x/net/html"})},
 	"internal/dist":                  {own: []string{"caveats", "internal/text"}},
 	"internal/deadline":              {},
 	"internal/durable":               {},
@@ -66,8 +67,8 @@ var rules = map[string]rule{
 	"internal/private":               {},
 	"authn/password":                 {foreign: []string{"github.com/alexedwards/argon2id", "github.com/ccojocar/zxcvbn-go", "golang.org/x/crypto", "golang.org/x/sys/cpu", "golang.org/x/text"}},
 	"authn/totp":                     {foreign: []string{otp, "github.com/boombuler/barcode"}},
-	"verifier/gateway/policy":        {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm)},
-	"verifier/gateway/policy/ledger": {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/gateway/policy", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/private", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, bbolt)},
+	"verifier/gateway/policy":        {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate)},
+	"verifier/gateway/policy/ledger": {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/gateway/policy", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/private", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate, bbolt)},
 }
 
 // forbidden says what a package must not reach, where the list of what it may

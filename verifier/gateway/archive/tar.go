@@ -3,10 +3,11 @@ package archive
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // block is the size of a block in a tar file, in bytes. Everything takes whole blocks.

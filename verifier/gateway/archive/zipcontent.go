@@ -2,11 +2,12 @@ package archive
 
 import (
 	"bufio"
-	"compress/flate"
 	"hash"
 	"hash/crc32"
 	"io"
 	"strings"
+
+	"github.com/klauspost/compress/flate" // twice as fast as the standard library's
 )
 
 // open returns a reader of an entry's content, valid until the next call, because all entries share its memory. Reading
