@@ -93,11 +93,7 @@ func (e *env) open() {
 		e.t.Fatal(err)
 	}
 	e.hash = &countingHasher{Function: function}
-	e.Passwords.hashing, err = password.NewHasher(e.hash, cfg.MaxHashing)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	e.hash.calls.Store(0)
+	e.Passwords.hashing = password.NewHasher(e.hash, cfg.MaxHashing)
 }
 
 // useStore has the Service work on another store, which is mostly a wrapper of its own.

@@ -183,10 +183,7 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authn: %w", err)
 	}
-	hashing, err := password.NewHasher(function, cfg.MaxHashing)
-	if err != nil {
-		return nil, fmt.Errorf("authn: %w", err)
-	}
+	hashing := password.NewHasher(function, cfg.MaxHashing)
 	s := &Service{core: c}
 	s.Recoveries = &Recoveries{core: c, recoveryWait: wait}
 	s.Devices = &Devices{core: c, recoveries: s.Recoveries, confirmDevices: cfg.ConfirmDevices}

@@ -24,6 +24,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -43,11 +44,11 @@ type Renderer struct {
 // language holds the pages and the words of one language.
 type language struct {
 	catalogue *catalogue
-	pages     map[string]*template.Template
+	pages     map[string]func() (*template.Template, error) // each parses its page when it is first called
 }
 
-// New parses the embedded catalogues and templates. An error means that the program was built from
-// broken files.
+// New reads the embedded catalogues and templates. A page is parsed when it is first rendered, because all of them take a quarter of a
+// second of CPU. An error means that the program was built from broken files.
 func New() (*Renderer, error) {
 	assets, err := readAssets()
 	if err != nil {
@@ -68,8 +69,8 @@ func New() (*Renderer, error) {
 	return r, nil
 }
 
-// parsePages makes a template set for each page: the shared parts and the page itself.
-func parsePages(c *catalogue, assets *assetFiles) (map[string]*template.Template, error) {
+// parsePages parses the shared parts, and makes the function that parses each page beside them.
+func parsePages(c *catalogue, assets *assetFiles) (map[string]func() (*template.Template, error), error) {
 	base := template.New("layout").Funcs(funcs(c, assets)).Option("missingkey=error")
 	if _, err := base.ParseFS(templateFiles, "templates/parts/*.html"); err != nil {
 		return nil, fmt.Errorf("ui: templates: %w", err)
@@ -78,16 +79,15 @@ func parsePages(c *catalogue, assets *assetFiles) (map[string]*template.Template
 	if err != nil {
 		return nil, fmt.Errorf("ui: templates: %w", err)
 	}
-	pages := make(map[string]*template.Template, len(files))
+	pages := make(map[string]func() (*template.Template, error), len(files))
 	for _, file := range files {
-		set, err := base.Clone()
-		if err != nil {
-			return nil, fmt.Errorf("ui: templates: %w", err)
-		}
-		if _, err := set.ParseFS(templateFiles, file); err != nil {
-			return nil, fmt.Errorf("ui: templates: %w", err)
-		}
-		pages[strings.TrimSuffix(path.Base(file), ".html")] = set
+		pages[strings.TrimSuffix(path.Base(file), ".html")] = sync.OnceValues(func() (*template.Template, error) {
+			set, err := base.Clone()
+			if err != nil {
+				return nil, err
+			}
+			return set.ParseFS(templateFiles, file)
+		})
 	}
 	return pages, nil
 }
@@ -96,12 +96,16 @@ func parsePages(c *catalogue, assets *assetFiles) (map[string]*template.Template
 func (r *Renderer) Render(w io.Writer, v View) error {
 	page := v.about().page
 	lang := r.language(v.layout().Lang)
-	set, ok := lang.pages[page]
+	parsed, ok := lang.pages[page]
 	if !ok {
 		return fmt.Errorf("ui: there is no page %q", page)
 	}
+	set, err := parsed()
+	if err != nil {
+		return fmt.Errorf("ui: templates: page %s: %w", page, err)
+	}
 	var b bytes.Buffer
-	err := set.ExecuteTemplate(&b, "layout", v)
+	err = set.ExecuteTemplate(&b, "layout", v)
 	if err != nil {
 		return fmt.Errorf("ui: page %s: %w", page, err)
 	}

@@ -3,10 +3,12 @@ package password
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"runtime"
 
 	"github.com/alexedwards/argon2id"
+	xargon2 "golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -28,6 +30,9 @@ type Function interface {
 	// Check reports whether password belongs to hash, and whether hash was made with
 	// other parameters than Hash uses now.
 	Check(password, hash string) (ok, outdated bool, err error)
+
+	// Dummy returns a hash that belongs to no password that anybody knows. To check it costs as much as to check one of Hash.
+	Dummy() string
 }
 
 type argon2 struct{ params argon2id.Params }
@@ -42,6 +47,17 @@ func (a argon2) Check(password, hash string) (ok, outdated bool, err error) {
 		return false, false, err
 	}
 	return ok, *params != a.params, nil
+}
+
+// Dummy implements Function. Its digest is random, in place of one that was computed.
+func (a argon2) Dummy() string {
+	random := func(size uint32) string {
+		b := make([]byte, size)
+		_, _ = rand.Read(b) // it never fails
+		return base64.RawStdEncoding.EncodeToString(b)
+	}
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", xargon2.Version, a.params.Memory, a.params.Iterations, a.params.Parallelism,
+		random(a.params.SaltLength), random(a.params.KeyLength))
 }
 
 // Argon2 returns argon2id with the given cost, or with DefaultParams if params is nil. It refuses parameters that
@@ -59,19 +75,17 @@ func Argon2(params *argon2id.Params) (Function, error) {
 // Hasher hashes passwords, a bounded number at the same time. It is safe for concurrent use.
 type Hasher struct {
 	function Function
-	dummy    string // hash of a random text that nobody knows, with the same cost
+	dummy    string // of function
 	queue    *queue
 }
 
 // NewHasher makes a Hasher that runs up to parallel hashes at the same time. If parallel is 0 or less, it runs as many
-// as there are processors, but at least two. NewHasher hashes one password, to compare with if an account does
-// not exist.
-func NewHasher(f Function, parallel int) (*Hasher, error) {
+// as there are processors, but at least two.
+func NewHasher(f Function, parallel int) *Hasher {
 	if parallel <= 0 {
 		parallel = max(2, runtime.GOMAXPROCS(0))
 	}
-	dummy, err := f.Hash(rand.Text())
-	return &Hasher{function: f, dummy: dummy, queue: newQueue(parallel)}, err
+	return &Hasher{function: f, dummy: f.Dummy(), queue: newQueue(parallel)}
 }
 
 // Load returns how many hashes that count with a requester run or wait, and how many run or wait in all.

@@ -19,11 +19,7 @@ func newHasher(t *testing.T, parallel int) *Hasher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := NewHasher(f, parallel)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
+	return NewHasher(f, parallel)
 }
 
 // The dummy costs what a real hash costs.
@@ -32,6 +28,9 @@ func TestDummyHash(t *testing.T) {
 	params, _, _, err := argon2id.DecodeHash(p.dummy)
 	if err != nil || *params != cheap {
 		t.Errorf("%+v %v, want %+v", params, err, cheap)
+	}
+	if p.dummy == newHasher(t, 0).dummy {
+		t.Error("two dummies are the same")
 	}
 	p.dummy, _ = p.function.Hash("known")
 	if ok, _, err := p.Check(t.Context(), Requester{}, "known", ""); ok || err != nil {
