@@ -55,6 +55,9 @@ type cachedFolder struct {
 	dirty   map[string]bool // under mu: the files that it changed since the last listing
 
 	spellings *spellings // under the lock of names; nil until an upload needs them
+
+	made    atomic.Uint64 // how often this process made the folder
+	durable atomic.Uint64 // made+1 if the folder's name is on the disk
 }
 
 // snapshot is the listing of a folder at one time. It does not change, except for the

@@ -300,9 +300,6 @@ func (s *stagedFile) seal() (fs.FileInfo, error) {
 // name may not have reached the disk yet, so publish syncs it too.
 func (s *stagedFile) publish(ctx context.Context, up gateway.Upload, attested []byte) (repeated bool, err error) {
 	f := s.folder
-	if err := f.disk.mkdir(up.Project, dirMode); err != nil {
-		return false, err
-	}
 	err = s.link(up, attested)
 	if errors.Is(err, fs.ErrExist) {
 		old, err := f.File(ctx, up.Project, up.Filename)
@@ -322,7 +319,34 @@ func (s *stagedFile) publish(ctx context.Context, up gateway.Upload, attested []
 	if err := f.disk.syncDir(up.Project); err != nil {
 		return false, err
 	}
-	return repeated, f.disk.syncDir(".")
+	return repeated, f.syncName(up.Project)
+}
+
+// makeFolder makes the folder of a project, unless it is there. The lock of names is held.
+func (f *Folder) makeFolder(project string) error {
+	_, err := f.statFolder(project)
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err := f.disk.mkdir(project, dirMode); err != nil {
+		return err
+	}
+	f.catalogue.folder(project).made.Add(1)
+	return nil
+}
+
+// syncName makes the name of a project's folder durable, unless it is since the folder was made.
+func (f *Folder) syncName(project string) error {
+	entry := f.catalogue.folder(project)
+	made := entry.made.Load()
+	if entry.durable.Load() == made+1 {
+		return nil
+	}
+	if err := f.disk.syncDir("."); err != nil {
+		return err
+	}
+	entry.durable.Store(made + 1)
+	return nil
 }
 
 // link gives the file its name, and writes its provenance object before that, unless it was deleted before or an equivalent file
@@ -331,6 +355,9 @@ func (s *stagedFile) link(up gateway.Upload, attested []byte) error {
 	f := s.folder
 	f.naming.Lock()
 	defer f.naming.Unlock()
+	if err := f.makeFolder(up.Project); err != nil {
+		return err
+	}
 	decided, err := f.readState(up.Project)
 	if err != nil {
 		return err

@@ -168,7 +168,7 @@ func TestOrderOfSteps(t *testing.T) {
 	if _, err := keep(t, f, gz("one")); err != nil {
 		t.Fatal(err)
 	}
-	want := "create write chmod sync mkdir link syncDir syncDir create mkdir create write chmod remove"
+	want := "create write chmod sync mkdir link syncDir syncDir create mkdir create write chmod remove" // the second syncDir is that of the root
 	got := strings.Join(d.steps, " ")
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -177,8 +177,18 @@ func TestOrderOfSteps(t *testing.T) {
 	if repeated, err := keep(t, f, gz("one")); err != nil || !repeated {
 		t.Fatal(repeated, err)
 	}
-	if got := strings.Join(d.steps, " "); got != "create write chmod sync mkdir link syncDir syncDir remove" {
+	if got := strings.Join(d.steps, " "); got != "create write chmod sync link syncDir remove" {
 		t.Errorf("again: %s", got)
+	}
+	if err := os.RemoveAll(filepath.Join(f.root.Name(), "demo")); err != nil { // by an operator
+		t.Fatal(err)
+	}
+	d.steps = nil
+	if _, err := keep(t, f, gz("one")); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(d.steps, " "); got != want {
+		t.Errorf("after the folder was removed: %s", got)
 	}
 }
 
