@@ -2,21 +2,18 @@ package main
 
 import (
 	"context"
-	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/crypto/blake2b"
 
 	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/caveats/token"
@@ -158,16 +155,12 @@ func (b bare) take(r *http.Request) error {
 			continue
 		}
 		filename = filepath.Base(p.FileName())
-		blake, err := blake2b.New256(nil)
+		h := sha256.New() // the one that the form declares
+		size, err = io.CopyBuffer(io.MultiWriter(h, writeOnly{staged}), p, make([]byte, 64<<10))
 		if err != nil {
 			return err
 		}
-		hashes := []hash.Hash{sha256.New(), blake, md5.New()}
-		size, err = io.CopyBuffer(io.MultiWriter(hashes[0], hashes[1], hashes[2], writeOnly{staged}), p, make([]byte, 64<<10))
-		if err != nil {
-			return err
-		}
-		sum = hex.EncodeToString(hashes[0].Sum(nil))
+		sum = hex.EncodeToString(h.Sum(nil))
 	}
 	if sum != fields["sha256_digest"] {
 		return errors.New("another digest")
@@ -183,7 +176,12 @@ type writeOnly struct{ io.Writer }
 
 func (b bare) keep(staged *os.File, project, filename string) error {
 	to := filepath.Join(b.dir, strings.ToLower(project))
-	if err := os.MkdirAll(to, 0o755); err != nil {
+	sync := []string{to}
+	err := os.Mkdir(to, 0o755)
+	switch {
+	case err == nil:
+		sync = append(sync, b.dir)
+	case !errors.Is(err, fs.ErrExist):
 		return err
 	}
 	if err := staged.Sync(); err != nil {
@@ -192,7 +190,7 @@ func (b bare) keep(staged *os.File, project, filename string) error {
 	if err := os.Rename(staged.Name(), filepath.Join(to, filename)); err != nil {
 		return err
 	}
-	for _, dir := range []string{to, b.dir} {
+	for _, dir := range sync {
 		f, err := os.Open(dir)
 		if err != nil {
 			return err
