@@ -70,9 +70,12 @@ type Provisioning struct {
 	URL     string    // otpauth://totp/…
 	Secret  string    // base32, for typing it in
 	Groups  []string  // Secret in groups of four characters
-	Modules [][]bool  // QR code of URL: rows of modules, true is dark, without the quiet zone of four
 	Expires time.Time // then another secret is made
 }
+
+// QRCode returns the QR code of URL: rows of modules, true is dark, without the quiet zone of four. It is computed
+// at each call, which takes longer than all else of Begin.
+func (p Provisioning) QRCode() ([][]bool, error) { return totp.QRCode(p.URL) }
 
 // pendingTOTP is an authenticator that no code has confirmed yet, sealed, under
 // authn/totp-pending/<user id>/<session id>. It belongs to one Session, because somebody else who
@@ -100,14 +103,12 @@ func (s *Authenticators) Begin(ctx context.Context, x Session) (Provisioning, er
 			return Provisioning{}, err
 		}
 	}
-	return s.provisioning(u, pending)
+	return s.provisioning(u, pending), nil
 }
 
 // provisioning returns what a page shows of a pending authenticator.
-func (s *Authenticators) provisioning(u userRecord, p pendingTOTP) (Provisioning, error) {
-	url := totp.URL(s.issuer, u.Username, p.Secret)
-	modules, err := totp.QRCode(url)
-	return Provisioning{URL: url, Secret: p.Secret, Groups: totp.Groups(p.Secret), Modules: modules, Expires: p.Expires}, err
+func (s *Authenticators) provisioning(u userRecord, p pendingTOTP) Provisioning {
+	return Provisioning{URL: totp.URL(s.issuer, u.Username, p.Secret), Secret: p.Secret, Groups: totp.Groups(p.Secret), Expires: p.Expires}
 }
 
 // pending reads what Authenticators.Begin stored; it returns zero if there is nothing or it has

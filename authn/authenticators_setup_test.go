@@ -35,7 +35,11 @@ func TestProvisioning(t *testing.T) {
 		strings.Contains(p.URL, "+") {
 		t.Errorf("%s", p.URL)
 	}
-	checkQR(t, p.Modules)
+	code, err := p.QRCode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkQR(t, code)
 
 	again, err := e.Authenticators.Begin(ctx, root.Session)
 	if err != nil || again.Secret != p.Secret || !again.Expires.Equal(e.now().Add(30*time.Minute)) {

@@ -18,8 +18,12 @@ func (s *accountServer) totpPage(v *visit, status int, l ui.Layout) error {
 	if err != nil {
 		return err
 	}
+	code, err := p.QRCode()
+	if err != nil {
+		return err
+	}
 	return v.render(status, ui.TOTPSetupPage{
-		Layout: l, Replacing: v.user.HasTOTP, QR: p.Modules, Secret: p.Secret, URI: p.URL,
+		Layout: l, Replacing: v.user.HasTOTP, QR: code, Secret: p.Secret, URI: p.URL,
 	})
 }
 
