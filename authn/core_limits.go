@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -80,6 +81,11 @@ func network(ip netip.Addr) string {
 	return ip.String()
 }
 
+// attempts is the value of a counter: when, in Unix milliseconds, oldest first.
+type attempts struct {
+	At []int64 `json:"at"`
+}
+
 // countAttempt counts one attempt with all the counters, in a transaction of its own,
 // before it is looked at; so many at once can't slip through, and what is undone
 // later does not undo the count. It returns a ThrottledError, and counts
@@ -111,7 +117,7 @@ func (s *core) countAttemptQuietly(ctx context.Context, counters ...counter) (gi
 		}
 		for i, c := range counters {
 			recent[i].add(c.limit, now)
-			if err := recent[i].store(tx, c); err != nil {
+			if err := kv.PutJSON(tx, c.key, recent[i]); err != nil {
 				return err
 			}
 		}
@@ -167,7 +173,7 @@ func (s *core) countInTx(tx kv.Tx, c counter) (ok bool, err error) {
 		return false, nil
 	}
 	recent.add(c.limit, now)
-	return true, recent.store(tx, c)
+	return true, kv.PutJSON(tx, c.key, recent)
 }
 
 // throttledError is the error of countInTx where there was no room.
@@ -190,12 +196,21 @@ func uncountAt(tx kv.Tx, at int64, counters []counter) error {
 		}
 		if i := slices.Index(recent.At, at); i >= 0 {
 			recent.At = slices.Delete(recent.At, i, i+1)
-			if err := recent.store(tx, c); err != nil {
+			if err := kv.PutJSON(tx, c.key, recent); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// loadAttempts reads a counter; one that is not there is empty.
+func loadAttempts(r kv.Reader, c counter, into *attempts) error {
+	err := kv.GetJSON(r, c.key, into)
+	if errors.Is(err, kv.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // prune drops attempts that are older than the longest span, and those in the future: a clock that was
