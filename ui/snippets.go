@@ -2,16 +2,16 @@ package ui
 
 import "strings"
 
-// Snippet tells how to use a token in one upload client.
-type Snippet struct {
+// snippet tells how to use a token in one upload client.
+type snippet struct {
 	ID    string // for element ids: "twine"
 	Name  string // key in the catalogue
 	Lead  string // key in the catalogue: what to do with the text
-	Parts []SnippetPart
+	Parts []snippetPart
 }
 
-// SnippetPart is a piece of the text of a snippet.
-type SnippetPart struct {
+// snippetPart is a piece of the text of a snippet.
+type snippetPart struct {
 	Text  string
 	Place bool // the token goes here: by the name Text, or the token itself if Text is ""
 }
@@ -104,20 +104,20 @@ var snippetTexts = []struct{ id, name, lead, text string }{
 }
 
 // snippets returns the instructions for each client, for an upload address.
-func snippets(url string) []Snippet {
-	out := make([]Snippet, len(snippetTexts))
+func snippets(url string) []snippet {
+	out := make([]snippet, len(snippetTexts))
 	for i, t := range snippetTexts {
-		out[i] = Snippet{ID: t.id, Name: t.name, Lead: t.lead, Parts: parts(strings.ReplaceAll(t.text, "URL\n", url+"\n"))}
+		out[i] = snippet{ID: t.id, Name: t.name, Lead: t.lead, Parts: parts(strings.ReplaceAll(t.text, "URL\n", url+"\n"))}
 	}
 	return out
 }
 
 // parts splits a text at the places where the token goes.
-func parts(text string) []SnippetPart {
-	var out []SnippetPart
+func parts(text string) []snippetPart {
+	var out []snippetPart
 	for i, s := range strings.Split(text, mark) {
 		if isPlace := i%2 == 1; isPlace || s != "" {
-			out = append(out, SnippetPart{Text: s, Place: isPlace})
+			out = append(out, snippetPart{Text: s, Place: isPlace})
 		}
 	}
 	return out

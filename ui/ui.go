@@ -1,16 +1,19 @@
 // Package ui renders the pages of rind and the words of its mails.
 //
-// A handler fills a view model (any of the …Page types) with copies of the few fields that the page
-// shows, and passes it to Renderer.Render:
+// Begin with New, Renderer, Layout and View. A handler fills a view model (one of the …Page types) with copies of the
+// few fields that the page shows, and passes it to Renderer.Render:
 //
 //	pages, err := ui.New()
 //	…
 //	err = pages.Render(w, ui.TokensPage{Layout: layout, Tokens: rows})
 //
-// Every sentence is in a message catalogue (messages/<language>.json) and has a key, so a new language
-// needs no change to a page. Pages contain no inline scripts, styles or event attributes, so they work
-// under Policy. They work without JavaScript, which only adds conveniences such as copy buttons and
-// times in the reader's time zone.
+// Each page has a …Page type, whose comment names the form that it sends. The other types are parts of pages, mostly
+// rows of their lists. Those of one subject are in one file, view_<subject>.go. Path is the type of all addresses.
+// Renderer.Mail writes the mails; the Mail… constants are their kinds. To see the pages, run ./internal/preview.
+//
+// Every sentence is in a message catalogue (messages/<language>.json) and has a key, so a new language needs no
+// change to a page. Pages contain no inline scripts, styles or event attributes, so they work under Policy. They work
+// without JavaScript, which only adds conveniences such as copy buttons and times in the reader's time zone.
 //
 // The package knows nothing of requests, sessions or stores, and imports only the standard library.
 package ui

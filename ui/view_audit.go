@@ -28,16 +28,16 @@ type EventRow struct {
 }
 
 // Facts returns the details of a row, sorted by name.
-func (e EventRow) Facts() []Fact {
-	out := make([]Fact, 0, len(e.Detail))
+func (e EventRow) Facts() []fact {
+	out := make([]fact, 0, len(e.Detail))
 	for _, name := range slices.Sorted(maps.Keys(e.Detail)) {
-		out = append(out, Fact{name, e.Detail[name]})
+		out = append(out, fact{name, e.Detail[name]})
 	}
 	return out
 }
 
-// Fact is a detail of a row.
-type Fact struct{ Name, Value string }
+// fact is a detail of a row.
+type fact struct{ Name, Value string }
 
 // event returns the sentence of a row.
 func (c *catalogue) event(e EventRow) (string, error) {

@@ -2,12 +2,6 @@ package ui
 
 import "time"
 
-// Kinds of one-time links of a change of address, for LinkInvalidPage.
-const (
-	LinkEmail     = "email"      // confirms a new address
-	LinkEmailUndo = "email_undo" // restores the old address
-)
-
 // EmailPage asks for a new address for the account. Form: POST PathEmail with email.
 type EmailPage struct {
 	Layout

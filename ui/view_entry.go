@@ -23,9 +23,14 @@ func (HomePage) about() about { return about{page: "home", title: "home.title"} 
 const (
 	LinkSetup      = "setup"      // the first administrator's
 	LinkInvitation = "invitation" // an administrator's invitation
-	LinkProject    = "project"    // an owner's invitation into a project
-	LinkVerify     = "verify"     // the confirmation of an e-mail address
 	LinkNone       = "open"       // none: registration is open
+	LinkProject    = "project"    // an owner's invitation into a project
+	LinkVerify     = "verify"     // confirms the email address of a new account
+	LinkEmail      = "email"      // confirms a new address of an account
+	LinkEmailUndo  = "email_undo" // restores the old address
+	LinkReset      = "reset"      // replaces a forgotten password
+	LinkRecover    = "recover"    // completes a recovery
+	LinkDevice     = "device"     // lets a sign-in continue
 )
 
 // RegisterPage creates an account. Form: POST PathSetup, PathInvitation or PathRegister, depending on
@@ -131,16 +136,17 @@ func (VerifyEmailConfirmPage) about() about {
 
 // Reasons why a link does not work, for LinkInvalidPage.
 const (
-	LinkExpired = "expired"
-	LinkUsed    = "used"
-	LinkUnknown = "unknown"
+	LinkExpired   = "expired"
+	LinkUsed      = "used"
+	LinkUnknown   = "unknown"
+	LinkElsewhere = "elsewhere" // a LinkDevice was opened in another browser
 )
 
 // LinkInvalidPage says why a one-time link does not work and how to get a new one.
 type LinkInvalidPage struct {
 	Layout
-	Kind string // LinkSetup, LinkInvitation, LinkProject, LinkVerify, LinkReset or LinkDevice
-	Why  string // LinkExpired, LinkUsed, LinkUnknown or, for LinkDevice, LinkElsewhere
+	Kind string // one of the kinds of links, except LinkNone
+	Why  string // LinkExpired, LinkUsed, LinkUnknown or LinkElsewhere
 }
 
 func (LinkInvalidPage) about() about { return about{page: "link_invalid", title: "link_invalid.title"} }

@@ -2,9 +2,6 @@ package ui
 
 import "time"
 
-// LinkReset is the kind of one-time link that replaces a forgotten password, for LinkInvalidPage.
-const LinkReset = "reset"
-
 // ForgotPage asks for the account whose password was forgotten. Afterwards it says that a mail is on
 // its way if the account exists. Form: POST PathForgot with login.
 type ForgotPage struct {

@@ -2,9 +2,6 @@ package ui
 
 import "time"
 
-// LinkRecover is the kind of one-time link that completes a recovery, for LinkInvalidPage.
-const LinkRecover = "recover"
-
 // RecoveryRow is a pending recovery of an account.
 type RecoveryRow struct {
 	By      string // username of the administrator who started it, or the name of the operator

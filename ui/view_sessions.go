@@ -39,12 +39,6 @@ func (SessionsPage) about() about {
 // Others reports whether the account has sessions other than the one that views the page.
 func (v SessionsPage) Others() bool { return len(v.Sessions) > 1 }
 
-// LinkDevice is the kind of one-time link that lets a sign-in continue, for LinkInvalidPage.
-const LinkDevice = "device"
-
-// LinkElsewhere is the reason for LinkInvalidPage if such a link is opened in another browser.
-const LinkElsewhere = "elsewhere"
-
 // LoginDevicePage says that a link was mailed because the account knows neither the browser nor the
 // network. With a Link it is the page that the mail leads to. Form, with a Link: POST PathDeviceConfirm
 // with link.

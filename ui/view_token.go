@@ -15,14 +15,11 @@ type Limits struct {
 func (l Limits) Any() bool { return len(l.Versions)+len(l.Networks) > 0 || l.Existing || l.Registers }
 
 // LimitsForm holds what was typed into the fields versions and networks, each a comma-separated list,
-// and the value of the checkbox actions, ActionUpload if checked.
+// and whether the checkbox actions is checked, whose value is "upload".
 type LimitsForm struct {
 	Versions, Networks string
 	Existing           bool
 }
-
-// ActionUpload is the value of the checkbox actions.
-const ActionUpload = "upload"
 
 // Used reports whether any limit was entered.
 func (l LimitsForm) Used() bool { return l.Versions+l.Networks != "" || l.Existing }
@@ -84,7 +81,7 @@ func (v TokenRegeneratePage) about() about {
 }
 
 // Lives returns the same choices as TokenNewPage.Lives.
-func (v TokenRegeneratePage) Lives() []Days { return v.form().Lives() }
+func (v TokenRegeneratePage) Lives() []lifeDays { return v.form().Lives() }
 
 // FirstDate is the earliest date that can be chosen.
 func (v TokenRegeneratePage) FirstDate() string { return v.form().FirstDate() }
@@ -96,14 +93,14 @@ func (v TokenRegeneratePage) form() TokenNewPage {
 	return TokenNewPage{Layout: v.Layout, MaxDays: v.MaxDays}
 }
 
-// Hours is how long the old token keeps working.
-type Hours int
+// overlapHours is how long the old token keeps working.
+type overlapHours int
 
 // Int returns the number.
-func (h Hours) Int() int { return int(h) }
+func (h overlapHours) Int() int { return int(h) }
 
 // Overlaps returns the values of the field overlap, in hours. With 0 the old token ends at once.
-func (v TokenRegeneratePage) Overlaps() []Hours { return []Hours{0, 1, 24, 72} }
+func (v TokenRegeneratePage) Overlaps() []overlapHours { return []overlapHours{0, 1, 24, 72} }
 
 // TokensRevokePage revokes several tokens. Form: POST PathTokensRevoke with project and unused shows the
 // selected tokens; with sure as well, it revokes them.

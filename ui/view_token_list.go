@@ -96,28 +96,28 @@ func (v TokensPage) page(after string) template.URL {
 	return template.URL(string(PathTokens) + "?" + q.Encode())
 }
 
-// Choice is an option of a field: its value, and the key of its text.
-type Choice struct{ Value, Words string }
+// choice is an option of a field: its value, and the key of its text.
+type choice struct{ Value, Words string }
 
 // Sorts returns the options of the field sort. "" is the first.
-func (TokensPage) Sorts() []Choice {
-	return []Choice{
+func (TokensPage) Sorts() []choice {
+	return []choice{
 		{"", "tokens.sort.newest"}, {"oldest", "tokens.sort.oldest"}, {"label", "tokens.sort.label"},
 		{"used", "tokens.sort.used"}, {"unused", "tokens.sort.unused"}, {"expires", "tokens.sort.expires"},
 	}
 }
 
 // States returns the options of the field state.
-func (TokensPage) States() []Choice {
-	return []Choice{
+func (TokensPage) States() []choice {
+	return []choice{
 		{"", "tokens.filter.any"}, {TokenActive, "token.active"}, {TokenExpired, "token.expired"}, {TokenRevoked, "token.revoked"},
 	}
 }
 
 // Quick returns links for common filters.
-func (v TokensPage) Quick() []QuickFilter {
-	var out []QuickFilter
-	for _, f := range []QuickFilter{
+func (v TokensPage) Quick() []quickFilter {
+	var out []quickFilter
+	for _, f := range []quickFilter{
 		{Words: "tokens.quick.expiring", Days: 7, filter: TokenFilter{Expiring: "7", Sort: "expires"}},
 		{Words: "tokens.quick.unused", Days: 90, filter: TokenFilter{Unused: "90", Sort: "unused"}},
 	} {
@@ -127,8 +127,8 @@ func (v TokensPage) Quick() []QuickFilter {
 	return out
 }
 
-// QuickFilter is a filter as a link.
-type QuickFilter struct {
+// quickFilter is a filter as a link.
+type quickFilter struct {
 	Words  string // key in the catalogue; takes n
 	Days   int
 	On     bool
@@ -136,6 +136,6 @@ type QuickFilter struct {
 }
 
 // Link returns the address of the list with the filter.
-func (f QuickFilter) Link() template.URL {
+func (f quickFilter) Link() template.URL {
 	return template.URL(string(PathTokens) + "?" + f.filter.values().Encode())
 }

@@ -81,19 +81,19 @@ func (TokenNewPage) about() about {
 	return about{page: "token_new", title: "token_new.title", place: placeTokens}
 }
 
-// Days is a life in days.
-type Days int
+// lifeDays is a life in days.
+type lifeDays int
 
 // Int returns the number.
-func (d Days) Int() int { return int(d) }
+func (d lifeDays) Int() int { return int(d) }
 
 // String returns the number as a value of the field life.
-func (d Days) String() string { return strconv.Itoa(int(d)) }
+func (d lifeDays) String() string { return strconv.Itoa(int(d)) }
 
 // Lives returns the numbers of days to choose from.
-func (v TokenNewPage) Lives() []Days {
-	var out []Days
-	for _, d := range []Days{7, 30, 90, 365} {
+func (v TokenNewPage) Lives() []lifeDays {
+	var out []lifeDays
+	for _, d := range []lifeDays{7, 30, 90, 365} {
 		if v.MaxDays == 0 || d.Int() <= v.MaxDays {
 			out = append(out, d)
 		}
@@ -136,7 +136,7 @@ func (TokenCreatedPage) about() about {
 }
 
 // Snippets returns the instructions for upload clients, which mark the place of the token.
-func (v TokenCreatedPage) Snippets() []Snippet { return snippets(v.UploadURL) }
+func (v TokenCreatedPage) Snippets() []snippet { return snippets(v.UploadURL) }
 
 // TokenRevokePage asks for confirmation before a token is revoked. Form: POST PathTokenRevoke without
 // fields.

@@ -30,53 +30,53 @@ const (
 // maxSeries is how many series have a class and a pattern of their own, besides the others.
 const maxSeries = 5
 
-// UploadChart is a chart of uploads with one bar per week. The last week ends today, and the first may
+// uploadChart is a chart of uploads with one bar per week. The last week ends today, and the first may
 // be shorter. Each bar stacks the tokens, the busiest at the bottom.
-type UploadChart struct {
-	Keys  []ChartKey
-	Bars  []ChartBar
+type uploadChart struct {
+	Keys  []chartKey
+	Bars  []chartBar
 	Most  int // uploads of the highest bar
 	Total int
 	First time.Time // first day
 	Days  int
 }
 
-// ChartKey is an entry of the chart's legend: it explains a class and a pattern.
-type ChartKey struct {
+// chartKey is an entry of the chart's legend: it explains a class and a pattern.
+type chartKey struct {
 	Class  string // "s0" to "s4", or "others"
 	Series UploadSeries
 	Others bool
 	Total  int
 }
 
-// ChartBar is the bar of one week.
-type ChartBar struct {
+// chartBar is the bar of one week.
+type chartBar struct {
 	From  time.Time
-	Parts []ChartPart // one for each key
+	Parts []chartPart // one for each key
 	Total int
 }
 
-// ChartPart is a part of a bar, with its place in the chart.
-type ChartPart struct {
-	Key                 ChartKey
+// chartPart is a part of a bar, with its place in the chart.
+type chartPart struct {
+	Key                 chartKey
 	Count               int
 	X, Y, Width, Height int // Height 0: nothing is drawn
 }
 
 // Box returns the viewBox of the chart.
-func (UploadChart) Box() string {
+func (uploadChart) Box() string {
 	return "0 0 " + strconv.Itoa(chartWidth) + " " + strconv.Itoa(chartHeight)
 }
 
 // Last returns the last day.
-func (c UploadChart) Last() time.Time { return c.First.AddDate(0, 0, c.Days-1) }
+func (c uploadChart) Last() time.Time { return c.First.AddDate(0, 0, c.Days-1) }
 
 // Chart draws the uploads.
-func (u Uploads) Chart() UploadChart {
-	c := UploadChart{First: u.First}
+func (u Uploads) Chart() uploadChart {
+	c := uploadChart{First: u.First}
 	series := slices.Clone(u.Series)
 	for i, s := range series[:min(len(series), maxSeries)] {
-		c.Keys = append(c.Keys, ChartKey{Class: "s" + strconv.Itoa(i), Series: s, Total: sum(s.Days)})
+		c.Keys = append(c.Keys, chartKey{Class: "s" + strconv.Itoa(i), Series: s, Total: sum(s.Days)})
 		c.Days = max(c.Days, len(s.Days))
 	}
 	others := slices.Clone(u.Others)
@@ -87,7 +87,7 @@ func (u Uploads) Chart() UploadChart {
 		}
 	}
 	if sum(others) > 0 {
-		c.Keys = append(c.Keys, ChartKey{Class: "others", Others: true, Series: UploadSeries{Days: others}, Total: sum(others)})
+		c.Keys = append(c.Keys, chartKey{Class: "others", Others: true, Series: UploadSeries{Days: others}, Total: sum(others)})
 		c.Days = max(c.Days, len(others))
 	}
 	for _, k := range c.Keys {
@@ -106,16 +106,16 @@ func sum(days []int) (n int) {
 }
 
 // bars counts per week, in weeks counted back from the last day.
-func (c *UploadChart) bars() {
+func (c *uploadChart) bars() {
 	weeks := (c.Days + week - 1) / week
 	for w := range weeks {
 		to := c.Days - (weeks-1-w)*week
 		from := max(0, to-week)
-		b := ChartBar{From: c.First.AddDate(0, 0, from)}
+		b := chartBar{From: c.First.AddDate(0, 0, from)}
 		for _, k := range c.Keys {
 			d := k.Series.Days
 			n := sum(d[min(from, len(d)):min(to, len(d))])
-			b.Parts = append(b.Parts, ChartPart{Key: k, Count: n})
+			b.Parts = append(b.Parts, chartPart{Key: k, Count: n})
 			b.Total += n
 		}
 		c.Most = max(c.Most, b.Total)
@@ -125,7 +125,7 @@ func (c *UploadChart) bars() {
 
 // place computes where each part is drawn. A part with uploads is at least one unit high, so that it is
 // visible, and the height of a bar follows its total.
-func (c *UploadChart) place() {
+func (c *uploadChart) place() {
 	for i := range c.Bars {
 		slot := chartWidth / len(c.Bars)
 		below, count := 0, 0

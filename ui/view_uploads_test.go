@@ -7,7 +7,7 @@ import (
 )
 
 // chartOf draws series of 90 days, each given by its first days.
-func chartOf(others []int, firsts ...[]int) UploadChart {
+func chartOf(others []int, firsts ...[]int) uploadChart {
 	u := Uploads{First: time.Date(2026, time.August, 25, 0, 0, 0, 0, time.UTC), Others: others}
 	for i, first := range firsts {
 		days := make([]int, 90)
@@ -35,7 +35,7 @@ func TestChartCountsByWeek(t *testing.T) {
 // Whatever the numbers are, bars stay inside of the chart, what was counted is seen,
 // and no two parts overlap.
 func TestChartIsDrawnWhole(t *testing.T) {
-	for name, c := range map[string]UploadChart{
+	for name, c := range map[string]uploadChart{
 		"one upload":  chartOf(nil, []int{1}),
 		"a giant":     chartOf([]int{1}, []int{1_000_000_000}, []int{1}, []int{1}, []int{1}, []int{1}),
 		"eight":       chartOf(nil, []int{8}, []int{7}, []int{6}, []int{5}, []int{4}, []int{3}, []int{2}, []int{1}),
