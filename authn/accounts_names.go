@@ -9,8 +9,8 @@ import (
 
 // Limits of names and addresses; package names has the rules.
 const (
-	MaxUsername = names.MaxUser    // characters
-	MaxEmail    = names.MaxAddress // bytes
+	maxUsername = names.MaxUser    // characters
+	maxEmail    = names.MaxAddress // bytes
 )
 
 // fold returns the form in which names and addresses are compared. Both are ASCII, so lower case is
@@ -21,8 +21,8 @@ func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 func cleanUsername(typed string, ps *problem.Problems) string {
 	name := strings.TrimSpace(typed)
 	switch {
-	case len(name) > MaxUsername:
-		ps.Add("username", CodeUsernameTooLong, "max", MaxUsername)
+	case len(name) > maxUsername:
+		ps.Add("username", CodeUsernameTooLong, "max", maxUsername)
 	case !names.User(name):
 		ps.Add("username", CodeUsernameInvalid)
 	}
@@ -33,8 +33,8 @@ func cleanUsername(typed string, ps *problem.Problems) string {
 func cleanEmail(typed string, ps *problem.Problems) string {
 	addr := strings.TrimSpace(typed)
 	switch {
-	case len(addr) > MaxEmail:
-		ps.Add("email", CodeEmailTooLong, "max", MaxEmail)
+	case len(addr) > maxEmail:
+		ps.Add("email", CodeEmailTooLong, "max", maxEmail)
 		return addr
 	case !names.Address(addr):
 		ps.Add("email", CodeEmailInvalid)

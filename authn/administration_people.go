@@ -13,17 +13,16 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// MaxPeople is the most accounts on one page of People.
-const MaxPeople = 1000
-
-// peopleStep is the number of names that one scan of People reads.
-const peopleStep = 1000
+const (
+	maxPeople  = 1000 // accounts on one page of People
+	peopleStep = 1000 // names that one scan of People reads
+)
 
 // PeopleQuery asks for a part of the list of accounts.
 type PeopleQuery struct {
 	Text  string // part of a username or of an address, in any case of letters; "" for all
 	After string // username after which the page begins; "" for the first page
-	Limit int    // 100 where it is 0, at most MaxPeople
+	Limit int    // 100 where it is 0, at most 1000
 }
 
 // PeoplePage is a part of the list of accounts, by username.
@@ -34,7 +33,7 @@ type PeoplePage struct {
 
 // People lists accounts by their usernames. by is an administrator.
 func (s *Administration) People(ctx context.Context, by Session, q PeopleQuery) (out PeoplePage, err error) {
-	q.Limit = min(q.Limit, MaxPeople)
+	q.Limit = min(q.Limit, maxPeople)
 	if q.Limit <= 0 {
 		q.Limit = 100
 	}
@@ -60,7 +59,7 @@ func (s *Administration) People(ctx context.Context, by Session, q PeopleQuery) 
 func eachPerson(r kv.Reader, q PeopleQuery, found func(userRecord) bool) error {
 	want := fold(q.Text)
 	written, err := json.Marshal(want) // in the form in which records have it
-	if err != nil || len(want) > MaxEmail || len(q.After) > MaxUsername {
+	if err != nil || len(want) > maxEmail || len(q.After) > maxUsername {
 		return err
 	}
 	written = bytes.Trim(written, `"`)

@@ -9,11 +9,11 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// UnconfirmedLife is how long an account is kept that has never confirmed an address; then its name is
+// unconfirmedLife is how long an account is kept that has never confirmed an address; then its name is
 // free for others.
-const UnconfirmedLife = 7 * 24 * time.Hour
+const unconfirmedLife = 7 * 24 * time.Hour
 
-// DropUnconfirmed deletes accounts that have not confirmed an address within UnconfirmedLife, each
+// DropUnconfirmed deletes accounts that have not confirmed an address within seven days, each
 // with its row. They could never sign in, so they have no tokens and no projects. The first
 // administrator's account stays. Call it about hourly.
 func (s *Cleanup) DropUnconfirmed(ctx context.Context) error {
@@ -28,7 +28,7 @@ func (s *Cleanup) DropUnconfirmed(ctx context.Context) error {
 // unconfirmed reports whether an account has gone too long without confirming its address. An account
 // that ever had a factor has confirmed one, because adding a factor requires it.
 func (s *Cleanup) unconfirmed(u userRecord) bool {
-	return !u.EmailVerified && !u.Admin && !u.hasFactor() && !s.now().Before(u.CreatedAt.Add(UnconfirmedLife))
+	return !u.EmailVerified && !u.Admin && !u.hasFactor() && !s.now().Before(u.CreatedAt.Add(unconfirmedLife))
 }
 
 // dropUnconfirmed deletes an account if it is still as DropUnconfirmed saw it. The issuer keeps its id

@@ -24,7 +24,7 @@ func TestUnconfirmedAccountsAreDeleted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	e.pass(UnconfirmedLife - time.Hour)
+	e.pass(unconfirmedLife - time.Hour)
 	if err := e.Addresses.ResendVerification(ctx, e.must(e.Sessions.SignIn(ctx, home, "late", late.password)), home); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestUnconfirmedAccountsAreDeleted(t *testing.T) {
 func TestUnconfirmedAccountsThatStay(t *testing.T) {
 	e := newEnv(t)
 	e.register("root", PurposeSetup, e.setupLink())
-	e.pass(2 * UnconfirmedLife)
+	e.pass(2 * unconfirmedLife)
 	e.unchanged(func() {
 		if err := e.Cleanup.DropUnconfirmed(t.Context()); err != nil {
 			t.Fatal(err)
@@ -79,7 +79,7 @@ func TestUnconfirmedAccountsThatStay(t *testing.T) {
 	})
 	f := newEnv(t)
 	f.invited(f.admin(), "ann")
-	f.pass(UnconfirmedLife)
+	f.pass(unconfirmedLife)
 	store := &faultyStore{Store: f.once}
 	f.useStore(store)
 	f.faultAtEachStep(store, change{"DropUnconfirmed", f.Cleanup.DropUnconfirmed})

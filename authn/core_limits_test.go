@@ -243,7 +243,7 @@ func TestFactorThrottle(t *testing.T) {
 	if err := right(); err != nil {
 		t.Error(err)
 	}
-	if left := e.user(root.UserID).RecoveryCodesLeft; left != RecoveryCodeCount {
+	if left := e.user(root.UserID).RecoveryCodesLeft; left != recoveryCodeCount {
 		t.Errorf("%d recovery codes left", left)
 	}
 }

@@ -14,15 +14,7 @@ import (
 	"github.com/rind-dev/rind/internal/notices"
 )
 
-// DeviceCookie is the name of the cookie that identifies a known browser. See SessionCookie for its
-// prefix.
-const DeviceCookie = "__Host-rind_device"
-
-// How long a browser is known.
 const (
-	DeviceLife   = 365 * 24 * time.Hour // since somebody last gave a second factor in it
-	RememberLife = 30 * 24 * time.Hour  // how long it may stand in for a second factor
-
 	maxDevices  = 50 // per account; the one that was not seen for longest gives way
 	maxDeviceID = 64 // longest cookie, in bytes, that is looked at
 )

@@ -62,7 +62,7 @@ func (s *Passwords) mayReset(ctx context.Context, o Origin, login string) (u use
 	var d deviceRecord
 	who := []string{"nobody", fold(login)}
 	place := network(o.IP)
-	if len(login) <= MaxEmail {
+	if len(login) <= maxEmail {
 		err = s.store.View(ctx, func(r kv.Reader) (err error) {
 			u, err = findUser(r, login)
 			if err != nil {

@@ -25,11 +25,8 @@ import (
 // password by mail while a recovery waits ends it. All other
 // administrators get a mail about each recovery that is started.
 
-// How long a recovery waits.
 const (
-	RecoveryWait    = 72 * time.Hour // if Config.RecoveryWait is 0
-	MinRecoveryWait = 24 * time.Hour // the least that Config.RecoveryWait may be
-
+	minRecoveryWait  = 24 * time.Hour // the least that Config.RecoveryWait may be
 	recoveryReminder = 24 * time.Hour // how long before the end the owner gets a reminder
 )
 

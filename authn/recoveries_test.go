@@ -342,13 +342,13 @@ func TestRecoveryOfFrozen(t *testing.T) {
 
 // A recovery that is due is taken to its end by the sign-in that comes first.
 func TestRecoveryAtSignIn(t *testing.T) {
-	e, _, bob := recovery(t, func(c *Config) { c.RecoveryWait = MinRecoveryWait })
+	e, _, bob := recovery(t, func(c *Config) { c.RecoveryWait = minRecoveryWait })
 	mails := e.mails.count()
 	e.run() // a day before the end is now: the first mail said it
 	if e.mails.count() != mails {
 		t.Error("a reminder at once")
 	}
-	e.pass(MinRecoveryWait)
+	e.pass(minRecoveryWait)
 	_, err := e.Sessions.SignIn(t.Context(), home, bob.name, "not it at all 4711")
 	wantProblem(t, err, "", CodeSignInFailed)
 	if e.user(bob.UserID).Recovered {

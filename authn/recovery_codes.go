@@ -20,8 +20,8 @@ type RecoveryCodes struct {
 	recoveryKey []byte // key of the hashes of codes
 }
 
-// RecoveryCodeCount is how many recovery codes an account gets at once.
-const RecoveryCodeCount = 8
+// recoveryCodeCount is how many recovery codes an account gets at once.
+const recoveryCodeCount = 8
 
 const (
 	recoveryBytes = 8 // length of a code: 16 hex digits
@@ -64,7 +64,7 @@ func (s *RecoveryCodes) Create(ctx context.Context, x Session, o Origin) (codes 
 	if err := s.mayMakeCodes(ctx, x); err != nil {
 		return nil, Session{}, err
 	}
-	raw := make([]byte, RecoveryCodeCount*recoveryBytes)
+	raw := make([]byte, recoveryCodeCount*recoveryBytes)
 	rand.Read(raw)
 	var rec recoveryRecord
 	for part := range slices.Chunk(raw, recoveryBytes) {
@@ -88,7 +88,7 @@ func (s *RecoveryCodes) Create(ctx context.Context, x Session, o Origin) (codes 
 				return err
 			}
 		}
-		u.RecoveryLeft, u.RecoveryConfirmed = RecoveryCodeCount, false
+		u.RecoveryLeft, u.RecoveryConfirmed = recoveryCodeCount, false
 		if err := kv.PutJSON(tx, recoveryKeyOf(u.ID), rec); err != nil {
 			return err
 		}

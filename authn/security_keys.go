@@ -28,8 +28,8 @@ type SecurityKeys struct {
 
 // Limits of security keys.
 const (
-	MaxKeys         = 100  // of one account
-	MaxKeyName      = 64   // characters
+	maxKeys         = 100  // of one account
+	maxKeyName      = 64   // characters
 	maxCredentialID = 1023 // bytes, WebAuthn §4
 	handleBytes     = 64   // of a user handle, WebAuthn §14.6.1
 )
@@ -64,8 +64,8 @@ func cleanKeyName(typed string, keys []keyRecord, except string) (string, error)
 	switch {
 	case !strings.ContainsFunc(name, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }):
 		return "", problem.New("name", CodeKeyNameRequired)
-	case utf8.RuneCountInString(name) > MaxKeyName:
-		return "", problem.New("name", CodeKeyNameTooLong, "max", MaxKeyName)
+	case utf8.RuneCountInString(name) > maxKeyName:
+		return "", problem.New("name", CodeKeyNameTooLong, "max", maxKeyName)
 	case strings.ContainsFunc(name, text.Disruptive) || strings.ContainsRune(name, utf8.RuneError):
 		return "", problem.New("name", CodeKeyNameInvalid)
 	}

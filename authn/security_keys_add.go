@@ -56,8 +56,8 @@ func (s *SecurityKeys) BeginAdd(ctx context.Context, x Session, name string) (op
 
 // newKeyName is cleanKeyName for one more key.
 func newKeyName(name string, h keyHolder) (string, error) {
-	if len(h.keys) >= MaxKeys {
-		return "", problem.New("", CodeTooManyKeys, "max", MaxKeys)
+	if len(h.keys) >= maxKeys {
+		return "", problem.New("", CodeTooManyKeys, "max", maxKeys)
 	}
 	return cleanKeyName(name, h.keys, "")
 }

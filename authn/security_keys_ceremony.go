@@ -16,9 +16,6 @@ import (
 	"github.com/rind-dev/rind/internal/problem"
 )
 
-// CeremonyLife is how long a WebAuthn ceremony may take, from its challenge to the key's answer.
-const CeremonyLife = 5 * time.Minute
-
 // Purposes of ceremonies. A challenge works for its own purpose only.
 const (
 	ceremonyAdd     = "add"     // SecurityKeys.BeginAdd, SecurityKeys.Add

@@ -58,9 +58,9 @@ func TestKeyNames(t *testing.T) {
 }
 
 func TestTooManyKeys(t *testing.T) {
-	_, err := newKeyName("x", keyHolder{keys: make([]keyRecord, MaxKeys)})
+	_, err := newKeyName("x", keyHolder{keys: make([]keyRecord, maxKeys)})
 	wantProblem(t, err, "", CodeTooManyKeys)
-	if _, err := newKeyName("x", keyHolder{keys: make([]keyRecord, MaxKeys-1)}); err != nil {
+	if _, err := newKeyName("x", keyHolder{keys: make([]keyRecord, maxKeys-1)}); err != nil {
 		t.Error(err)
 	}
 }

@@ -57,7 +57,7 @@ type Config struct {
 	MaxHashing int
 
 	// RecoveryWait is how long a recovery that an administrator started waits; the constant RecoveryWait
-	// if it is 0, never less than MinRecoveryWait.
+	// if it is 0, never less than 24 hours.
 	RecoveryWait time.Duration
 
 	// Place names this process among those that share the store: its set-up link voids only its own previous one.
@@ -168,7 +168,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, errors.New("authn: the issuer name may not contain ':' (it separates issuer and account in an otpauth URL)")
 	}
 	wait := cmp.Or(cfg.RecoveryWait, RecoveryWait)
-	if wait < MinRecoveryWait {
+	if wait < minRecoveryWait {
 		return nil, errNoWait
 	}
 	party, err := newRelyingParty(cfg.PublicURL, issuer)

@@ -30,10 +30,6 @@ const (
 	FactorRemembered   Factor = "remembered" // none was given: the device stood in for one (Devices.Note); never fresh
 )
 
-// FactorFresh is how old the second factor may be for a sensitive action:
-// replacing a factor, making recovery codes, inviting, freezing.
-const FactorFresh = 15 * time.Minute
-
 // Session says who somebody is. It is a value: methods of Service that get
 // somebody further return a new one, which SessionManager.Start keeps. The zero
 // value is nobody.

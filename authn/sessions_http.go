@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -15,15 +14,11 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// SessionCookie is the name of the cookie. Its prefix makes browsers take it
-// over HTTPS (or from localhost) only, for this host only, and for every path
-// (RFC 6265bis §4.1.3.2).
-const SessionCookie = "__Host-rind_session"
-
-// How long a session lasts.
+// Names of the cookies. Their prefix makes browsers take them over HTTPS (or from localhost) only, for
+// this host only, and for every path (RFC 6265bis §4.1.3.2).
 const (
-	SessionLifetime = 12 * time.Hour // from the password on, whatever happens
-	SessionIdle     = 2 * time.Hour  // without a request
+	SessionCookie = "__Host-rind_session"
+	DeviceCookie  = "__Host-rind_device" // identifies a known browser
 )
 
 // Keys of the values in a session.
@@ -36,6 +31,18 @@ const (
 // under the hash of a random id that only the browser's cookie contains. The id
 // changes at each step of the sign-in (Start), so that an id somebody knew before
 // is worthless afterwards.
+//
+// A web front end wraps its handlers in Middleware, reads Current, passes that Session to the Service, and
+// gives the Session that comes back to Start:
+//
+//	session, err := auth.Sessions.SignIn(ctx, origin, login, password) // StagePassword or StageEnrolling
+//	err = manager.Start(ctx, session)                                  // a new cookie
+//	…
+//	session, _, err := manager.Current(ctx)
+//	session, err = auth.Authenticators.Verify(ctx, session, origin, code) // StageSignedIn; or SecurityKeys.Verify, RecoveryCodes.Use
+//	err = manager.Start(ctx, session)                                     // again a new cookie
+//
+// NextStep says which page comes next for somebody whose sign-in is not complete.
 //
 // The cookie ends with the browser's session; the server decides how long it is valid.
 // It does so by Config.Clock, and does not use the lifetimes of scs, which reads the

@@ -20,7 +20,7 @@ import (
 // and one argon2 hash of the same cost. A ThrottledError costs no hash.
 func (s *Sessions) SignIn(ctx context.Context, o Origin, login, typed string) (Session, error) {
 	failed := problem.New("", CodeSignInFailed)
-	if len(typed) > password.MaxBytes || len(login) > MaxEmail {
+	if len(typed) > password.MaxBytes || len(login) > maxEmail {
 		return Session{}, failed // the same for everybody
 	}
 	u, hash, device, err := s.credentials(ctx, o, login)

@@ -24,7 +24,7 @@ import (
 // what it scans or goes through, and mended, or listed here with what bounds it.
 var bounded = map[string]string{
 	// Records of an account.
-	"loadKeys: []byte(keysPrefix(userID))":        "MaxKeys, 100",
+	"loadKeys: []byte(keysPrefix(userID))":        "maxKeys, 100",
 	"loadDevices: []byte(devicesOf(userID))":      "maxDevices, 50",
 	"undoLinks: []byte(undoSlots(userID))":        "the limit \"mail\": ten a day, for the seven days that they live; endUndo must see all",
 	"createProject: rolePrefix(p.UserID)":         "MaxProjects, 10,000 keys without values, some 5 ms; ProjectsDaily bounds how often",
