@@ -28,7 +28,7 @@ const (
 	CodeReused    = "invalid-reuse-token"       // the token was presented before
 )
 
-// Refused says why an ID token got no upload token, to whoever holds it.
+// Refused is the error for an ID token that gets no upload token. Its text is for whoever holds the token.
 type Refused struct {
 	Code        string
 	Detail      string       // sentences
@@ -52,11 +52,12 @@ type Answer struct {
 	Revision uint64 // a verifier that has applied it knows the token
 }
 
-// Exchange mints an upload token for the job that an ID token is of. The token is for the projects of the publisher, and of others that fit, for
-// which the same owner vouches; its version comes from the tag where the publisher says so.
+// Exchange mints an upload token for the job that an ID token describes. The token works for tokens.RunLife. It is for the project of the
+// publisher that fits best, and for those of others that fit, if the same owner vouches for them and their rules Tag and Network are the
+// same; at most tokens.MaxTokenProjects. If the publisher has the rule Tag, the token uploads only the version in the name of the tag.
 //
-// Errors are *idtoken.Refusal, *Refused, *TooBusyError, problem.Problems about the digests, or idtoken.ErrUnavailable; others are faults of the store. An ID token that
-// gets no upload token is not used up.
+// Errors are *idtoken.Refusal, *Refused, *TooBusyError, problem.Problems about the digests, or idtoken.ErrUnavailable; others are faults of
+// the store. An ID token that gets no upload token is not used up.
 func (s *Service) Exchange(ctx context.Context, req Request) (Answer, error) {
 	if err := s.busy.take("net", network(req.From), maxPerNetwork, s.clock()); err != nil {
 		return Answer{}, err
@@ -100,8 +101,8 @@ func (s *Service) Exchange(ctx context.Context, req Request) (Answer, error) {
 	return out, nil
 }
 
-// exchange is one exchange. It is decided twice: in a View, so that a token that is refused waits for no other's transaction, and in
-// the transaction that mints.
+// exchange is one exchange. It is decided twice: in a View, so that the refusal of a token doesn't wait for the transactions of others, and
+// again in the transaction that mints.
 type exchange struct {
 	s     *Service
 	c     *ledger.Change // of the transaction that mints
@@ -205,9 +206,9 @@ func (x *exchange) candidates(r kv.Reader, now time.Time) ([]stored, error) {
 
 // ofOneOwner returns those of the publishers for which one owner vouches, the most specific one first.
 //
-// A token belongs to one owner, and anybody can add a publisher that names another's repository to a project of their own. So that nobody
-// keeps others from publishing in that way, the owner counts to whose projects such jobs did upload; while there is none, the one
-// whose publishers were tried least often, so that a token that was of no use is followed by one of the next owner.
+// A token belongs to one owner, and anybody can add a publisher that names somebody else's repository to a project of their own. So that
+// this keeps nobody from publishing, an owner to whose projects such jobs have uploaded comes first. While there is none, the owner whose
+// publishers got the fewest tokens comes first: if the job can't use one owner's token, its next token is of another owner.
 func ofOneOwner(fits []stored) []stored {
 	type trust struct {
 		uploaded  bool

@@ -30,12 +30,12 @@ type AddedIssuer struct {
 
 // IssuerUse says what names an issuer.
 type IssuerUse struct {
-	Publishers int      // of projects; at most maxNamed are counted, as of the others
+	Publishers int      // of projects; together with Pending at most 10,000
 	Pending    int      // pending publishers
 	Projects   []string // names of the projects, sorted; filled in by AddedIssuer
 }
 
-// maxNamed bounds the publishers of an issuer that are counted.
+// maxNamed bounds the publishers of an issuer that are counted: see IssuerUse.
 const maxNamed = 10_000
 
 // issuerRecord is an issuer in the store.
@@ -83,8 +83,8 @@ func readIssuers(r kv.Reader) (all []idtoken.Issuer, err error) {
 	return all, err
 }
 
-// AddIssuer adds an issuer of ID tokens, for administrators: the publishers of all projects can name it. It names no files. Problems have the
-// fields name, url, kind, keys_url, keys and ca.
+// AddIssuer adds an issuer of ID tokens, for administrators: the publishers of all projects can name it. JWKSFile and
+// CAFile are ignored. Problems have the fields name, url, kind, keys_url, keys and ca, or none if there are MaxIssuers already.
 func (s *Service) AddIssuer(ctx context.Context, p ledger.Principal, i idtoken.Issuer) error {
 	for _, f := range []*string{&i.Name, &i.URL, &i.JWKSURL, &i.JWKS, &i.CA} {
 		*f = strings.TrimSpace(*f)
@@ -144,8 +144,8 @@ func (s *Service) checkIssuer(i idtoken.Issuer) error {
 	return nil
 }
 
-// RemoveIssuer removes an issuer that was added, for administrators. Its publishers stay and get no tokens; those that jobs have end within
-// tokens.RunLife.
+// RemoveIssuer removes an issuer that was added, for administrators. Its publishers stay, but their jobs get no tokens; the tokens that jobs
+// have end within tokens.RunLife. The error is ledger.ErrNotFound if no administrator added an issuer with this name.
 func (s *Service) RemoveIssuer(ctx context.Context, p ledger.Principal, name string) error {
 	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {
 		if err := c.AdmitAdmin(p); err != nil {
@@ -170,7 +170,8 @@ func (s *Service) RemoveIssuer(ctx context.Context, p ledger.Principal, name str
 	return err
 }
 
-// AddedIssuer returns an issuer that an administrator added, with all that names it, for administrators.
+// AddedIssuer returns an issuer that an administrator added, with all that names it, for administrators. The error is ledger.ErrNotFound if
+// there is none with this name, or p is no administrator.
 func (s *Service) AddedIssuer(ctx context.Context, p ledger.Principal, name string) (out AddedIssuer, err error) {
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		if !p.Admin {
@@ -221,8 +222,8 @@ func useOf(r kv.Reader, url string) (out IssuerUse, err error) {
 	return out, nil
 }
 
-// AddedIssuers lists the issuers that administrators added, for administrators. Of what names them, it says only whether anything does: Publishers
-// is 0 or 1.
+// AddedIssuers lists the issuers that administrators added, for administrators; for others the error is ledger.ErrNotFound. It does not
+// count what names them: Use.Publishers is 1 if any publisher does, pending ones among them, else 0.
 func (s *Service) AddedIssuers(ctx context.Context, p ledger.Principal) (out []AddedIssuer, err error) {
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		out = nil

@@ -9,13 +9,13 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 )
 
-// Tend does what has to be done from time to time: it ends pending publishers, forgets ID tokens that are over, and reminds people. Call it
-// about hourly; several processes may.
+// Tend does what has to be done from time to time: it ends pending publishers and reminds their users, and forgets ID tokens that have
+// expired. Call it about hourly; several processes may.
 func (s *Service) Tend(ctx context.Context) error {
 	return errors.Join(s.sweepPending(ctx), s.forgetMarks(ctx))
 }
 
-// RefreshKeys fetches the keys of all issuers that publishers name, where they are old. Call it every few minutes, in each process.
+// RefreshKeys fetches the keys of all issuers that publishers name, if they are old. Call it every few minutes, in each process.
 func (s *Service) RefreshKeys(ctx context.Context) error {
 	urls, err := s.namedIssuers(ctx)
 	if err == nil {
@@ -53,7 +53,7 @@ func (s *Service) namedIssuers(ctx context.Context) (urls []string, err error) {
 	return urls, err
 }
 
-// forgetMarks forgets ID tokens that can't be presented any more.
+// forgetMarks forgets the use of ID tokens that have expired.
 func (s *Service) forgetMarks(ctx context.Context) error {
 	return kv.Sweep(ctx, s.store.Update, keyMarkEnd, func(tx kv.Tx, p kv.Pair) (more bool, err error) {
 		at := p.Key[len(keyMarkEnd):]

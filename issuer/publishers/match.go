@@ -15,7 +15,7 @@ import (
 // Difference says how a claim of a token differs from what a publisher expects.
 type Difference struct {
 	Claim    string `json:"claim"`           // name in the token
-	Field    string `json:"field,omitempty"` // of Rules, that Got could be taken over into; "": it can't
+	Field    string `json:"field,omitempty"` // field of Rules, in lower case, that can take Got over; "": none can
 	Expected string `json:"expected"`
 	Got      string `json:"got"` // beginning of it; "": the token does not have the claim
 	Absent   bool   `json:"absent,omitempty"`

@@ -14,12 +14,12 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// remindBefore is how long before its end who added a pending publisher hears of it.
+// remindBefore is how long before a pending publisher ends its user gets an email.
 const remindBefore = 3 * ledger.Day
 
-// AddPending adds a publisher for a project that does not exist: its first job registers it, with p as its owner. It ends after PendingLife.
-// Nothing is reserved: if somebody registers the project meanwhile, the pending publisher ends. The problems are those of Add, and for the name
-// "name".
+// AddPending adds a publisher for a project that does not exist: the first job registers the project, with p as its owner. The pending
+// publisher ends after PendingLife. The name is not reserved: if somebody else registers it, the pending publisher ends. Problems have the
+// fields of Add's, and "name". A user has at most MaxPending.
 func (s *Service) AddPending(ctx context.Context, p ledger.Principal, name string, rules Rules) (Publisher, error) {
 	rules, id, err := s.checked(ctx, rules)
 	var ps problem.Problems
@@ -120,7 +120,7 @@ func (s *Service) Pending(ctx context.Context, p ledger.Principal) (out []Publis
 	return out, err
 }
 
-// RemovePending removes a pending publisher of p.
+// RemovePending removes a pending publisher of p. The error is ledger.ErrNotFound if p has no such publisher.
 func (s *Service) RemovePending(ctx context.Context, p ledger.Principal, id string) error {
 	return s.managePending(ctx, p, id, func(c *ledger.Change, rec record) error {
 		if err := s.drop(c, p, id, rec, ""); err != nil {

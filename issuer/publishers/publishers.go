@@ -30,7 +30,7 @@ type Publisher struct {
 	Used     time.Time // zero: not used yet
 	Uploaded time.Time // last upload with one of its tokens; zero: none
 	Working  int       // its tokens that work now: they end with it
-	Stopped  bool      // who vouches for it is no owner of the project any more, so nothing is minted
+	Stopped  bool      // whoever vouches for it is no owner of the project any more, so nothing is minted
 	Unknown  bool      // its issuer is not known any more, so nothing is minted
 
 	Refusals []Refusal // of the last RefusalDays days, newest first; for owners only
@@ -129,7 +129,7 @@ func checkRoom(c *ledger.Change, rec record) error {
 	return checkShare(c, rec)
 }
 
-// checkShare returns a problem if so many publishers name the repository already, or its owner has so many of them.
+// checkShare returns a problem if too many publishers name the repository already (maxCandidates), or too many of this owner (maxOfOwner).
 func checkShare(c *ledger.Change, rec record) error {
 	at, err := readAll(c, atPrefix(rec.lookups()[0]))
 	if err != nil {
@@ -188,7 +188,8 @@ func (s *Service) endRuns(c *ledger.Change, p ledger.Principal, id, why string) 
 	return nil
 }
 
-// Remove removes a publisher of a project; only its owners may. Its tokens end at once: a verifier that has applied the revision refuses them.
+// Remove removes a publisher of a project; only the project's owners may. Its tokens end at once: a verifier that has applied the returned
+// revision refuses them. The error is ledger.ErrNotFound if the project has no such publisher.
 func (s *Service) Remove(ctx context.Context, p ledger.Principal, project, id string) (uint64, error) {
 	return s.manage(ctx, p, project, id, func(c *ledger.Change, proj projects.Record, rec record) error {
 		if err := s.drop(c, p, id, rec, "because its publisher was removed"); err != nil {
@@ -215,7 +216,8 @@ func (s *Service) manage(ctx context.Context, p ledger.Principal, project, id st
 	})
 }
 
-// Vouch makes p, an owner, the one who vouches for a publisher, and whose tokens its jobs get.
+// Vouch makes p, an owner of the project, vouch for a publisher: the tokens of its jobs belong to p from now on. The error is
+// ledger.ErrNotFound if the project has no such publisher.
 func (s *Service) Vouch(ctx context.Context, p ledger.Principal, project, id string) error {
 	_, err := s.manage(ctx, p, project, id, func(c *ledger.Change, proj projects.Record, rec record) error {
 		if rec.User == p.UserID {
@@ -338,7 +340,7 @@ func notifyOwners(c *ledger.Change, p ledger.Principal, kind notices.Kind, proj 
 	return nil
 }
 
-// auditPublisher writes the row "project.publisher_<what>", or "publisher.<what>" for a pending one.
+// auditPublisher writes the row "project.publisher_<what>", or "publisher.pending_<what>" for a pending one.
 func auditPublisher(c *ledger.Change, p ledger.Principal, what, id string, rec record, detail map[string]string) error {
 	out := rec.Rules.detail()
 	out["publisher"] = id

@@ -13,7 +13,7 @@ const (
 	maxPerRepository = 60
 )
 
-// TooBusyError says that too much was asked for, and how long to wait.
+// TooBusyError says that a network, a repository or a publisher gets no more tokens now, and how long to wait.
 type TooBusyError struct {
 	RetryAfter time.Duration
 	why        string
@@ -28,7 +28,7 @@ type rates struct {
 	count  map[[2]string]int
 }
 
-// maxCounted bounds the memory: where so many are counted, those that are not counted yet share one count.
+// maxCounted bounds the memory: once so many are counted in a minute, all others of a kind share one count, with ten times the limit.
 const maxCounted = 50_000
 
 // take counts one of a kind, or returns a TooBusyError.

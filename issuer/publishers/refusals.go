@@ -16,10 +16,10 @@ import (
 
 // Limits of what is remembered of refusals. Only tokens that name the publisher's own repository are remembered, so that nobody else can fill the list.
 const (
-	RefusalDays = 7
-	maxRefusals = 10 // of a publisher; equal ones count as one
-	maxForeign  = 2  // of these, of a repository that only has the name of the publisher's
-	refusalGap  = time.Minute
+	RefusalDays = 7           // for which a refusal is remembered
+	maxRefusals = 10          // of a publisher; equal ones count as one
+	maxForeign  = 2           // of these, of a repository that only has the name of the publisher's
+	refusalGap  = time.Minute // an equal refusal within it is not counted
 )
 
 // Refusal is a token that did not fit a publisher, though it named the publisher's repository.
@@ -40,8 +40,8 @@ func (n Refusal) Foreign() bool {
 	return slices.ContainsFunc(n.Differences, func(d Difference) bool { return d.Field == "" && slices.Contains(identities, d.Claim) })
 }
 
-// Offers returns the differences whose value the publisher can take over. A foreign token offers none, and a claim that is missing is none, but for
-// the environment: what is left out means any.
+// Offers returns the differences whose value the publisher can take over. A foreign token offers none. Nor does a claim that
+// the token lacks, except the environment: a publisher without one accepts any.
 func (n Refusal) Offers() (out []Difference) {
 	if n.Foreign() {
 		return nil
@@ -143,9 +143,10 @@ func readRefusals(r kv.Reader, id string, now time.Time) (list []Refusal, err er
 	return slices.DeleteFunc(list, func(n Refusal) bool { return now.Sub(n.At) > RefusalDays*ledger.Day }), err
 }
 
-// TakeOver changes a publisher so that a token which was refused fits in one claim: the value that the token had is what the publisher
-// expects from now on, or one more of what it accepts. Only what the last refusals say can be taken over: of others it returns the problem "publisher_nothing_to_take". Its
-// tokens end, and p vouches for it.
+// TakeOver changes a publisher so that a refused token would fit in one claim: from now on the publisher expects the value that the token
+// had, or accepts it too. Only what its last refusals offer (Refusal.Offers) can be taken over; anything else gives the problem
+// "publisher_nothing_to_take". The publisher's tokens end, and p vouches for it. Only the project's owners may; the error is
+// ledger.ErrNotFound if the project has no such publisher.
 func (s *Service) TakeOver(ctx context.Context, p ledger.Principal, project, id, claim, value string) error {
 	_, err := s.manage(ctx, p, project, id, func(c *ledger.Change, proj projects.Record, rec record) error {
 		if err := s.endRuns(c, p, id, "because its publisher was changed"); err != nil {

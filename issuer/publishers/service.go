@@ -19,9 +19,9 @@ const (
 	PendingLife   = 30 * ledger.Day                // of a pending publisher
 	maxCandidates = 1000                           // publishers that one token is compared with
 	maxOfOwner    = 100                            // of these, of one owner: nobody can keep others from naming a repository
-	maxScanned    = 1000                           // tokens that a publisher's list may hold before those that are over are forgotten
-	maxRuns       = 30                             // tokens of a publisher that work at a time
-	markLife      = idtoken.Leeway + 5*time.Second // after the end of an ID token, for which its use is remembered
+	maxScanned    = 1000                           // tokens of a publisher that one transaction looks at, of which it forgets those that have ended
+	maxRuns       = 30                             // tokens of a publisher that work at the same time
+	markLife      = idtoken.Leeway + 5*time.Second // how long the use of an ID token is remembered after its end
 )
 
 // Config is what publishers need besides the ledger, projects and tokens.
