@@ -64,8 +64,11 @@ func readFields(r io.Reader, size int64, what string) (map[string]string, error)
 			return nil, err
 		}
 		if line[0] == ' ' || line[0] == '\t' {
-			if last == "" || isSingle(last) {
-				return nil, fault("%s continues a field over lines that has one: '%s'", what, clip(last))
+			switch {
+			case last == "":
+				return nil, fault("%s begins with white space: its first line has to be a field", what)
+			case isSingle(last):
+				return nil, fault("%s has the field '%s' on several lines: put it on one", what, clip(last))
 			}
 			continue
 		}

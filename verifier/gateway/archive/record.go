@@ -106,7 +106,7 @@ func (z *zipEntry) record(digest, size string) error {
 	}
 	sum, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
 	if err != nil || len(sum) != z.want.algorithm.new().Size() {
-		return fault("RECORD has a digest of '%s' that is none", clip(z.name))
+		return fault("RECORD has a malformed digest of '%s'", clip(z.name))
 	}
 	copy(z.want.digest[:], sum)
 	if size != "" && size != strconv.FormatInt(z.size, 10) {

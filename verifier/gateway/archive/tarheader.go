@@ -25,7 +25,7 @@ type header struct {
 func readHeader(b *[block]byte) (h header, err error) {
 	name, ok := cString(b[:nameSize])
 	if !ok {
-		return h, fault("a name in the tar file goes on behind its end: '%s'", clip(name))
+		return h, fault("a name in the tar file has bytes behind the NUL that ends it: '%s'", clip(name))
 	}
 	h.name, h.kind = name, b[156]
 	if !checksumIsRight(b) {
@@ -36,7 +36,7 @@ func readHeader(b *[block]byte) (h header, err error) {
 		return h, fault("an entry has an impossible size: '%s'", clip(name))
 	}
 	if !numbersAreRight(b) {
-		return h, fault("a header of the tar file has a number in it that is none: at '%s'", clip(name))
+		return h, fault("a header of the tar file has a field that is not a number: at '%s'", clip(name))
 	}
 	prefix, ok := cString(b[345:500])
 	switch {
@@ -111,7 +111,7 @@ func (t *tarFile) extend(h header) error {
 	if h.kind == typeLongName {
 		name, ok := cString(b)
 		if !ok || name == "" {
-			return fault("a long name in the tar file goes on behind its end: '%s'", clip(name))
+			return fault("a long name in the tar file is empty, or has bytes behind the NUL that ends it: '%s'", clip(name))
 		}
 		t.long = name
 		return nil

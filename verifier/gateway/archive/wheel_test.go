@@ -48,7 +48,7 @@ func wheelCases(t *testing.T) []hostile {
 		{"RECORD has another size", wheelName, record(strings.Replace(rows, ",6\n", ",7\n", 1)), "another size"},
 		{"RECORD has no digest", wheelName, record(strings.Replace(rows, recordRow("demo.py", "x = 1\n"), "demo.py,,\n", 1)), "no digest"},
 		{"RECORD has an MD5", wheelName, record(strings.Replace(rows, recordRow("demo.py", "x = 1\n"), "demo.py,md5=AAAA,6\n", 1)), "no digest"},
-		{"RECORD has a digest that is none", wheelName, record(strings.Replace(rows, recordRow("demo.py", "x = 1\n"), "demo.py,sha256=AAAA,6\n", 1)), "is none"},
+		{"RECORD has a digest that is none", wheelName, record(strings.Replace(rows, recordRow("demo.py", "x = 1\n"), "demo.py,sha256=AAAA,6\n", 1)), "a malformed digest"},
 		{"RECORD has four columns", wheelName, record(strings.Replace(rows, ",,\n", ",,,\n", 1)), "path,digest,size"},
 		{"RECORD has an open quote", wheelName, record(rows + "\"a\nb\",,\n"), "inside quotes"},
 		{"RECORD has a long line", wheelName, record(rows + strings.Repeat("a", 9000) + ",,\n"), "a line of more than"},

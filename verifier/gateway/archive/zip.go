@@ -225,7 +225,7 @@ func (z *zipEntry) checkKind(attributes uint32) error {
 	case isFolder && kind == typeRegular, !isFolder && (kind == typeFolder || attributes&dosFolder != 0), isFolder && z.size != 0:
 		return fault("an entry is a file and a folder: '%s'", clip(z.name))
 	case z.method == methodStored && z.size != z.packed && z.size != math.MaxUint32:
-		return fault("an entry is stored in another size than it has: '%s'", clip(z.name))
+		return fault("an entry is not compressed, but has another size in the zip file than by itself: '%s'", clip(z.name))
 	}
 	return nil
 }
@@ -273,7 +273,7 @@ func (z *zipEntry) widen(wide []byte) error {
 		return fault("an entry has a size twice: '%s'", clip(z.name))
 	}
 	if z.method == methodStored && z.size != z.packed {
-		return fault("an entry is stored in another size than it has: '%s'", clip(z.name))
+		return fault("an entry is not compressed, but has another size in the zip file than by itself: '%s'", clip(z.name))
 	}
 	return nil
 }
