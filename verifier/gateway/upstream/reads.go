@@ -14,7 +14,8 @@ import (
 //
 // Read requests do not carry the gateway's credential, so that nobody can read more through the gateway than without it.
 // Nor do they carry a rind token, which means nothing to the index. A client's own user and password for the index are
-// passed on. Pages are shown in a sandbox, because other pages may be on the same host.
+// passed on. Pages are shown in a sandbox, because other pages may be on the same host. The error says that publicURL is no
+// http or https address, or has more than a host and a path.
 func (u *Upstream) Reads(uploads http.Handler, publicURL string, log *slog.Logger) (http.Handler, error) {
 	public, err := parseURL("the public address", publicURL, true)
 	if err != nil {

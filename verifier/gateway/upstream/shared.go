@@ -10,7 +10,7 @@ import (
 // sharedLists lets uploads to one project that need its list at the same time read one page together. A list is asked for only
 // after all who share it wanted it, so none of them sees an older one than it would have got alone.
 type sharedLists struct {
-	mu        sync.Mutex
+	mu        sync.Mutex // guards byProject, its values, and wanted of the lists that still wait
 	byProject map[string]*projectLists
 }
 
@@ -20,15 +20,16 @@ type projectLists struct {
 	next    *sharedList // waits for the one that is being read; nil: nobody waits
 }
 
+// sharedList is one list, and the uploads that share it.
 type sharedList struct {
-	wanted []func(name string) bool
-	done   chan struct{} // closed when files and err are set
+	wanted []func(name string) bool // of each upload; a file is kept if one of them wants it
+	done   chan struct{}            // closed when files and err are set
 	files  []listed
 	err    error
 }
 
 // join returns the files of a project for which wanted holds, and those that others who share the list wanted. read reads them; it
-// has to end by itself, and gets a context that does not end with ctx.
+// has to end by itself, and gets a context that does not end with ctx. If ctx ends first, the error is a Refusal with 503.
 func (s *sharedLists) join(ctx context.Context, project string, wanted func(name string) bool,
 	read func(ctx context.Context, wanted func(name string) bool) ([]listed, error)) ([]listed, error) {
 	s.mu.Lock()

@@ -3,12 +3,16 @@
 //
 //	index, err := upstream.Open(upstream.Config{URL: "http://127.0.0.1:8081/", User: "rind", PasswordFile: "upstream.password", Spool: "spool"})
 //	upload, err := gateway.New(gateway.Config{Verifier: v, Backend: index})
-//	mux.Handle("/", index.Reads(upload, "https://packages.example.org/", logger))
+//	all, err := index.Reads(upload, "https://packages.example.org/", logger)
+//	mux.Handle("/", all)
 //
 // The index never sees a token: it gets the gateway's own credential. It sees only whole, checked files, in a form that
 // the gateway writes anew, because some indexes keep the part of a file that arrived before a connection broke, act on a
 // field that comes twice, or delete files on request. The gateway translates the answers of the index: clients see their
 // own mistakes, and the log tells operators theirs.
+//
+// Before it passes a file on, the gateway reads the index's list of the project, to learn whether the index has that file, or
+// another one of an equivalent name. Uploads to one project that need the list at the same time share it.
 package upstream
 
 import (
@@ -35,10 +39,10 @@ import (
 // Times.
 const (
 	dialTime    = 10 * time.Second
-	answerTime  = 2 * time.Minute // for an answer, after all was sent
-	sendTime    = time.Minute     // for an upload at most, and a second more for each slowestRate bytes
-	slowestRate = 256 << 10       // bytes a second
-	listTime    = 30 * time.Second
+	answerTime  = 2 * time.Minute  // for an answer, after all was sent
+	sendTime    = time.Minute      // for sending an upload, plus a second for each slowestRate bytes
+	slowestRate = 256 << 10        // bytes a second
+	listTime    = 30 * time.Second // for reading a list, and the files on it whose digest it lacks
 )
 
 // Config says where the index is, and how to talk to it.
