@@ -57,7 +57,7 @@ type Side struct {
 	Name  string // for messages and marks; it contains no secret
 }
 
-// Count is an amount of data.
+// Count is an amount of data: Bytes is of keys and values.
 type Count struct{ Pairs, Bytes int64 }
 
 func (c *Count) add(pairs []kv.Pair) {
@@ -67,13 +67,14 @@ func (c *Count) add(pairs []kv.Pair) {
 	}
 }
 
-// Result is what a copy was.
+// Result says what was copied.
 type Result struct {
 	Count
-	SHA256 string // of all pairs, the same at both ends
+	SHA256 string // of all pairs in order, the same at both ends; lower-case hex
 }
 
-// Check refuses a store that was moved, or whose copy is not complete.
+// Check returns ErrMoved for a store that was moved, and ErrUnfinished for the source or target of a copy that is not complete. The text
+// says what to do.
 func Check(ctx context.Context, store kv.Store) error {
 	return store.View(ctx, func(r kv.Reader) error {
 		var s source
@@ -98,7 +99,11 @@ func Check(ctx context.Context, store kv.Store) error {
 // Copy copies all of one store to another, which is empty or holds an unfinished copy of the same state of the
 // same source, and compares the two. From the beginning nobody else can use the source: its mark is there, and its
 // generation is raised, which ends the use by all who have it open. progress, which may be nil, is called after each
-// step; the total is what the source has. If Copy fails, running it again goes on where it stopped.
+// step: what is "read", "copied" or "compared", and total is what the source has, zero while it is "read". If Copy fails, running it
+// again goes on where it stopped.
+//
+// The error is ErrMoved if the source was moved before, ErrUnfinished if it is the target of another copy, and ErrNotEmpty if the target
+// holds anything but a part of this copy.
 func Copy(ctx context.Context, from, to Side, now time.Time, progress func(what string, done, total Count)) (Result, error) {
 	if progress == nil {
 		progress = func(string, Count, Count) {}
@@ -123,12 +128,13 @@ func Copy(ctx context.Context, from, to Side, now time.Time, progress func(what 
 		return Result{}, fmt.Errorf("move: read %s: %w", to.Name, err)
 	}
 	if sum != sumTo || total != totalTo {
-		return Result{}, fmt.Errorf("move: %s has %d pairs (SHA-256 %s) and %s has %d (%s): nothing was given up: empty %s and copy again", from.Name, total.Pairs, sum, to.Name, totalTo.Pairs, sumTo, to.Name)
+		return Result{}, fmt.Errorf("move: %s has %d pairs (SHA-256 %s) and %s has %d (%s): %[1]s is unchanged: empty %[4]s and copy again", from.Name, total.Pairs, sum, to.Name, totalTo.Pairs, sumTo, to.Name)
 	}
 	return Result{total, sum}, c.end(ctx)
 }
 
-// Undo gives up a copy that is not complete: its source can be used again, and its target can't.
+// Undo gives up a copy that is not complete; store is its source, which can be used again. The target can't be used, nor copied to until it
+// is emptied. The error is ErrMoved if the copy is complete.
 func Undo(ctx context.Context, store kv.Store) error {
 	return store.Update(ctx, func(tx kv.Tx) error {
 		var s source
