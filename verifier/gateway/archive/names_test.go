@@ -71,7 +71,7 @@ func nameCases() []hostile {
 		hostile{"zip: no name", wheelName, zipOf(append(wheelFiles(), zfile{})), "no name"},
 		hostile{"zip: a folder twice", wheelName, zipOf(append(wheelFiles(), zfile{name: "d/"}, zfile{name: "d/"})), "the same file"},
 		hostile{"tar: not UTF-8", tarName, tarOf(tfile{name: "demo-1.0/\xff.py"}), "not UTF-8"},
-		hostile{"tar: something behind a NUL", tarName, tarOf(tfile{name: "demo-1.0/a\x00b"}), "behind its end"},
+		hostile{"tar: something behind a NUL", tarName, tarOf(tfile{name: "demo-1.0/a\x00b"}), "behind the NUL that ends it"},
 		hostile{"tar: a folder twice", tarName, tarOf(tfile{name: "demo-1.0/d/", kind: '5'}, tfile{name: "demo-1.0/d", kind: '5'}), "the same file"},
 	)
 	return list
