@@ -28,7 +28,7 @@ LONG        := ./cmd/rind ./issuer/web ./verifier/rootkeys ./issuer ./verifier/r
 # race detector); suites that start no goroutine, which a test in internal/arrows checks; and single tests that take long and
 # do one thing at a time (two matrices of issuer/web are among them; smaller ones and the tests of each page have the detector).
 OUTSIDE     := ./internal/e2e ./ui ./internal/faults ./internal/hostile ./internal/arrows ./internal/incidents ./internal/realtest/...
-ALONE       := ./authn/password/zxcvbn ./authn/totp ./caveats ./internal/clientip ./internal/config ./internal/dist ./internal/feed ./internal/inspect ./internal/limits ./internal/names ./internal/private ./internal/problem ./internal/text ./internal/tokenscan ./verifier/gateway/archive
+ALONE       := ./authn/totp ./caveats ./internal/clientip ./internal/config ./internal/dist ./internal/feed ./internal/inspect ./internal/limits ./internal/names ./internal/private ./internal/problem ./internal/text ./internal/tokenscan ./verifier/gateway/archive
 LONE_TESTS  := ^(TestAccess|TestMethods|TestALeakedStoreMakesNothingWider|TestStoreIsAPlainMap|TestFlippedBits|TestEveryOrderEndsTheSame|TestStoreFailsAnywhere|TestKilledAtAnyMoment)$$
 
 # Suites that run a second time, on PostgreSQL. The race detector has seen their code in the first run.

@@ -3,7 +3,9 @@ package password
 import (
 	"strings"
 
-	"github.com/rind-dev/rind/authn/password/zxcvbn"
+	"github.com/ccojocar/zxcvbn-go"
+	"github.com/ccojocar/zxcvbn-go/match"
+	"github.com/ccojocar/zxcvbn-go/matching"
 )
 
 const (
@@ -47,17 +49,17 @@ func Score(password, username, email string) int {
 	}
 	score := maxScore
 	for _, part := range scoredParts(runes) {
-		score = min(score, zxcvbn.Score(part.text, inputs, part.respelled))
+		score = min(score, zxcvbn.PasswordStrength(part.text, inputs, part.without...).Score)
 	}
 	return score
 }
 
 const maxScore = 4 // of zxcvbn
 
-// scoredPart is a part of a password, and whether zxcvbn looks for words in it in which symbols stand for letters.
+// scoredPart is a part of a password, and what zxcvbn does not look for in it.
 type scoredPart struct {
-	text      string
-	respelled bool
+	text    string
+	without []func(match.Matcher) bool
 }
 
 // scoredParts returns the parts by which a password is scored; the weakest part counts.
@@ -70,10 +72,10 @@ func scoredParts(password []rune) []scoredPart {
 		}
 	}
 	if n <= maxSymbols || len(password) <= respelledPrefix {
-		return []scoredPart{{text: text, respelled: true}}
+		return []scoredPart{{text: text}}
 	}
 	return []scoredPart{
-		{text: text},
-		{text: string(password[:respelledPrefix]), respelled: true},
+		{text: text, without: []func(match.Matcher) bool{matching.FilterL33tMatcher}},
+		{text: string(password[:respelledPrefix])},
 	}
 }

@@ -22,10 +22,10 @@ func TestScoredParts(t *testing.T) {
 		{"long enough, with seven symbols: " + symbols[:maxSymbols], 1},
 	} {
 		parts := scoredParts([]rune(c.password))
-		if len(parts) != c.parts || parts[0].text != c.password || parts[0].respelled != (c.parts == 1) {
+		if len(parts) != c.parts || parts[0].text != c.password || (len(parts[0].without) > 0) != (c.parts > 1) {
 			t.Errorf("%s: %+v", c.password, parts)
 		}
-		if last := parts[len(parts)-1]; c.parts > 1 && (len(last.text) != respelledPrefix || !last.respelled) {
+		if last := parts[len(parts)-1]; c.parts > 1 && (len(last.text) != respelledPrefix || len(last.without) > 0) {
 			t.Errorf("%s: %+v", c.password, last)
 		}
 	}

@@ -65,7 +65,7 @@ var rules = map[string]rule{
 	"internal/clientip":              {},
 	"internal/loopback":              {},
 	"internal/private":               {},
-	"authn/password":                 {own: []string{"authn/password/zxcvbn"}, foreign: []string{"github.com/alexedwards/argon2id", "github.com/ccojocar/zxcvbn-go", "golang.org/x/crypto", "golang.org/x/sys/cpu", "golang.org/x/text"}},
+	"authn/password":                 {foreign: []string{"github.com/alexedwards/argon2id", "github.com/ccojocar/zxcvbn-go", "golang.org/x/crypto", "golang.org/x/sys/cpu", "golang.org/x/text"}},
 	"authn/totp":                     {foreign: []string{otp, "github.com/boombuler/barcode"}},
 	"verifier/gateway/policy":        {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate)},
 	"verifier/gateway/policy/ledger": {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/gateway/policy", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/private", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate, bbolt)},

@@ -26,7 +26,7 @@ var heavy = []string{
 	"golang.org/x/crypto/argon2.", "github.com/alexedwards/argon2id.",
 	"(" + module + "/authn/password.Function).", "(*" + module + "/authn/password.Hasher).", "(*" + module + "/authn/password.BreachList).", "(*" + module + "/authn/password.BreachRange).",
 	module + "/authn/password.Score", module + "/authn/password.Check",
-	"github.com/ccojocar/zxcvbn-go.", module + "/authn/password/zxcvbn.",
+	"github.com/ccojocar/zxcvbn-go.",
 	"github.com/go-webauthn/webauthn/protocol.Parse", "github.com/go-webauthn/webauthn/protocol/webauthncose.",
 	"(*github.com/go-webauthn/webauthn/webauthn.WebAuthn).CreateCredential", "(*github.com/go-webauthn/webauthn/webauthn.WebAuthn).Validate",
 	"(*github.com/go-webauthn/webauthn/webauthn.WebAuthn).Finish",
