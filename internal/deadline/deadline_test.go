@@ -107,6 +107,7 @@ func (h *house) closed() {
 // A handler that takes longer than the body may take to arrive keeps its context, and
 // leaves the connection as good as it was, with a body and without.
 func TestBodyLimitEndsWithTheBody(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	slow := func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -136,6 +137,7 @@ func TestBodyLimitEndsWithTheBody(t *testing.T) {
 // A body that does not come in time is an error to its handler, and the connection
 // carries nothing else.
 func TestBodyThatStalls(t *testing.T) {
+	t.Parallel()
 	for _, c := range []Class{shortPage, shortTake} {
 		h := newHouse(t)
 		h.mux.HandleFunc("POST /", c, func(w http.ResponseWriter, r *http.Request) {
@@ -155,6 +157,7 @@ func TestBodyThatStalls(t *testing.T) {
 // A body that is never read does not hold the answer for longer than the limit, also
 // where the class counts progress.
 func TestBodyThatNobodyReads(t *testing.T) {
+	t.Parallel()
 	for _, c := range []Class{shortPage, shortTake} {
 		h := newHouse(t)
 		h.mux.HandleFunc("POST /", c, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "no") })
@@ -168,6 +171,7 @@ func TestBodyThatNobodyReads(t *testing.T) {
 
 // An upload takes as long as it likes while something arrives.
 func TestUploadBySteps(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.mux.HandleFunc("POST /", shortTake.WithStall(2*time.Second), func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
@@ -188,6 +192,7 @@ func TestUploadBySteps(t *testing.T) {
 
 // A stream goes on past every limit, and is the last on its connection.
 func TestStreamIsTheLast(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.mux.HandleFunc("GET /stream", shortLast, func(w http.ResponseWriter, r *http.Request) {
 		for end := time.After(longLasts); ; {
@@ -212,6 +217,7 @@ func TestStreamIsTheLast(t *testing.T) {
 
 // Whoever reads slowly gets everything, and whoever stops reading is dropped.
 func TestDownloadByProgress(t *testing.T) {
+	t.Parallel()
 	const size = 2 << 20
 	h := newHouse(t)
 	dropped := make(chan error, 2)
@@ -294,6 +300,7 @@ func TestAnswerOnADeadConnection(t *testing.T) {
 
 // Of two classes the one that is declared nearer to the handler holds.
 func TestTheInnerClassHolds(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.mux.Handle("GET /", shortThink, Download.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
