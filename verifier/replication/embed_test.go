@@ -83,14 +83,14 @@ func TestEmbeddingModule(t *testing.T) {
 		t.Helper()
 		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod -trimpath", "GOWORK=off") // so that the cache serves all checkouts
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("go %v: %v\n%s", args, err, out)
 		}
 		return string(out)
 	}
-	gocmd("build", "-o", "index", ".")
+	gocmd("build", "-ldflags=-s -w", "-o", "index", ".")
 
 	var modules []string
 	for line := range strings.Lines(gocmd("version", "-m", "index")) {
