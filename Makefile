@@ -20,8 +20,8 @@ HOSTILE     ?= 1m
 # - -vet=off: 'go vet' has run before.
 TESTS       := GOGC=$${GOGC:-200} GORACE="atexit_sleep_ms=20 $(GORACE)" sh internal/realtest/inmemory.sh $(GO) test -vet=off
 
-# The slowest packages start first, so that no core is idle at the end.
-LONG        := ./cmd/rind ./issuer/web ./verifier/rootkeys ./issuer ./verifier/replication
+# The slowest packages start first, and what waits most, so that no core is idle at the end.
+LONG        := ./cmd/rind ./issuer/web ./verifier/rootkeys ./issuer ./verifier/replication ./internal/deadline
 
 # Tests that run without the race detector, which takes three to five times the CPU and finds nothing in them: suites that
 # drive rind, a browser and clients as processes of their own, or read rind's source (issuer/web renders ui's pages with the

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,40 +55,57 @@ func TestEveryPageDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	size := os.Getpagesize()
+	var mu sync.Mutex
 	outcomes := map[string]int{}
-	try := func(what string, page int, bad []byte) {
-		t.Helper()
-		bent := filepath.Join(t.TempDir(), "bent.db")
-		if err := writeFile(bent, bad); err != nil {
-			t.Fatal(err)
+	t.Run("each", func(t *testing.T) { // in parallel: the store gives some of them time to end
+		for page := range len(good) / size {
+			t.Run(fmt.Sprint(page), func(t *testing.T) {
+				t.Parallel()
+				damagePage(t, good, page, func(bad []byte) {
+					t.Helper()
+					bent := filepath.Join(t.TempDir(), "bent.db")
+					if err := writeFile(bent, bad); err != nil {
+						t.Fatal(err)
+					}
+					const freelist = 0x10
+					free := binary.NativeEndian.Uint16(good[page*size+8:]) == freelist
+					outcome := useDamaged(t, bent, want, free)
+					mu.Lock()
+					defer mu.Unlock()
+					outcomes[outcome]++
+				})
+			})
 		}
-		const freelist = 0x10
-		free := binary.NativeEndian.Uint16(good[page*size+8:]) == freelist
-		outcomes[useDamaged(t, bent, want, free)]++
+	})
+	if outcomes["same"] == 0 || outcomes["refused"] == 0 || outcomes["damaged"] < 50 {
+		t.Errorf("%v: the damage does not reach every answer", outcomes)
+	}
+}
+
+// damagePage calls try with the file, damaged in one page in each of the ways.
+func damagePage(t *testing.T, good []byte, page int, try func(bad []byte)) {
+	size := os.Getpagesize()
+	at := page * size
+	damaged := func(what string, bad []byte) {
+		try(bad)
 		if t.Failed() {
 			t.Fatalf("page %d: %s", page, what)
 		}
 	}
-	for page := 0; page < len(good)/size; page++ {
-		at := page * size
-		for _, off := range []int{0, 1, 8, 9, 10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 26, 28, 31, 32, 40, 48, 64, 100, 1000} {
-			bad := bytes.Clone(good)
-			bad[at+off] ^= 1 << (off % 8)
-			try(fmt.Sprintf("a flipped bit in byte %d", off), page, bad)
-		}
-		for child := range 3 { // a branch that names itself, where it is one
-			bad := bytes.Clone(good)
-			binary.NativeEndian.PutUint64(bad[at+pageHeader+elementSize*child+8:], uint64(page))
-			try("its own child", page, bad)
-		}
-		try("nothing but zeros", page, append(append(bytes.Clone(good[:at]), make([]byte, size)...), good[at+size:]...))
-		try("another page", page, append(append(bytes.Clone(good[:at]), good[(at+3*size)%len(good):][:size]...), good[at+size:]...))
-		try("the end of the file", page, bytes.Clone(good[:at]))
-		try("the end of the file in the middle of it", page, bytes.Clone(good[:at+size/2]))
+	for _, off := range []int{0, 1, 8, 9, 10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 26, 28, 31, 32, 40, 48, 64, 100, 1000} {
+		bad := bytes.Clone(good)
+		bad[at+off] ^= 1 << (off % 8)
+		damaged(fmt.Sprintf("a flipped bit in byte %d", off), bad)
 	}
-	if outcomes["same"] == 0 || outcomes["refused"] == 0 || outcomes["damaged"] < 50 {
-		t.Errorf("%v: the damage does not reach every answer", outcomes)
+	for child := range 3 { // a branch that names itself, where it is one
+		bad := bytes.Clone(good)
+		binary.NativeEndian.PutUint64(bad[at+pageHeader+elementSize*child+8:], uint64(page))
+		damaged("its own child", bad)
 	}
+	damaged("nothing but zeros", append(append(bytes.Clone(good[:at]), make([]byte, size)...), good[at+size:]...))
+	damaged("another page", append(append(bytes.Clone(good[:at]), good[(at+3*size)%len(good):][:size]...), good[at+size:]...))
+	damaged("the end of the file", bytes.Clone(good[:at]))
+	damaged("the end of the file in the middle of it", bytes.Clone(good[:at+size/2]))
 }
 
 // useDamaged opens a store, looks up tokens that are there and some that are not, and
