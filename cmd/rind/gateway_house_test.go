@@ -246,7 +246,9 @@ func newDevpiWith(t testing.TB, uploader string, change func(*exec.Cmd), args ..
 			change(cmd)
 		}
 	}, filepath.Join(bin, "python"), append([]string{"-c", endQuietly + "from devpi_server.main import main\nmain()\n",
-		"--serverdir", dir + "/server", "--host", host, "--port", port, "--threads", "8"}, args...)...).Answers("http://" + at + "/+api")
+		"--serverdir", dir + "/server", "--host", host, "--port", port, "--threads", "8",
+		// The key of its logins is made of a random secret: half a gigabyte and ten seconds of CPU make it no better here.
+		"--argon2-memory-cost", "8", "--argon2-parallelism", "1", "--argon2-time-cost", "1"}, args...)...).Answers("http://" + at + "/+api")
 	d := &devpiServer{t: t, at: at, url: "http://" + at + "/root/team/"}
 	d.root = "root:" + d.login("root", "x")
 	d.call("PUT", "/root/team", d.root, map[string]any{"type": "stage", "volatile": false, "bases": []string{}, "acl_upload": []string{uploader}})
