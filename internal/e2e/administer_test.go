@@ -12,6 +12,7 @@ import (
 // an ordinary member again, ends their sessions, announces something and makes rind
 // read-only, all in a browser.
 func TestAnAdministratorLooksAfterPeople(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium, realtest.Oathtool)
 	mails := mailtest.Start(t)
 	s := startServer(t, mailSettings(mails))

@@ -31,6 +31,7 @@ func (s *server) shownLink(to, path string) string {
 // what the terminal and the pages say, and install what was uploaded. The three minutes
 // that it may take a person are for reading and typing; here it takes seconds.
 func TestTheFirstFiveMinutes(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium, realtest.Oathtool, realtest.Python, realtest.Build, realtest.Wheel, realtest.Twine, realtest.Pip)
 	began := time.Now()
 	s := startServer(t, "")
@@ -91,6 +92,7 @@ func TestTheFirstFiveMinutes(t *testing.T) {
 // TestLinksOfOthersAreNotShown starts rind as it stands behind a proxy: links of mails are
 // in no terminal, and no page names a folder of the server.
 func TestLinksOfOthersAreNotShown(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "")
 	s.stop()
 	s.args = append(s.args, "--listen", strings.Replace(strings.TrimPrefix(s.url, "http://"), "localhost", "0.0.0.0", 1))

@@ -17,6 +17,7 @@ import (
 // without a word, cuts questions short. All of them are answered by a page that stays
 // for as long as it takes.
 func TestQuestionsOutliveNavigations(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -39,6 +40,7 @@ func TestQuestionsOutliveNavigations(t *testing.T) {
 // A button that the page does not have is missed within seconds, by its name, beside what there is; and
 // the page is shown in words and in a picture.
 func TestAButtonThatIsMissing(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")

@@ -22,6 +22,7 @@ func mailSettings(m *mailtest.Server) string {
 // TestAMaintainerMintsATokenAndTwineUploadsWithIt is what rind is for, from the
 // first start to the revocation of a token.
 func TestAMaintainerMintsATokenAndTwineUploadsWithIt(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium, realtest.Oathtool, realtest.Python, realtest.Build, realtest.Wheel,
 		realtest.Twine, realtest.Flit, realtest.Poetry, realtest.Keyring, realtest.Pip)
 	mails := mailtest.Start(t)

@@ -176,6 +176,7 @@ func (k *keyboard) skips() {
 // TestKeyboardOnly is what rind is for without a mouse: an account with an
 // authenticator app, a project, a token that is copied, and its end.
 func TestKeyboardOnly(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium, realtest.Oathtool)
 	mails := mailtest.Start(t)
 	s := startServer(t, mailSettings(mails))

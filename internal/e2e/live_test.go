@@ -22,12 +22,24 @@ type visitedPage struct {
 // accessible looks at each page of the tour in a browser, in light and in dark: it
 // keeps to WCAG 2.2 A and AA as far as axe-core can tell, and no script fails on it.
 func (tr *tour) accessible(t *testing.T) {
-	source := realtest.Axe(t)
 	if len(tr.pages) < 40 {
 		t.Errorf("%d pages", len(tr.pages))
 	}
+	patterns := slices.Sorted(maps.Keys(tr.pages))
+	half := len(patterns) / 2
+	for name, some := range map[string][]string{"first half": patterns[:half], "second half": patterns[half:]} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr.lookAt(t, some)
+		})
+	}
+}
+
+// lookAt is accessible for some pages. Each person has a window.
+func (tr *tour) lookAt(t *testing.T, patterns []string) {
+	source := realtest.Axe(t)
 	windows := map[*guest]*browser{}
-	for _, pattern := range slices.Sorted(maps.Keys(tr.pages)) {
+	for _, pattern := range patterns {
 		page := tr.pages[pattern]
 		b := windows[page.who]
 		if b == nil {

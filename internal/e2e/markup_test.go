@@ -206,6 +206,7 @@ func local(address string) bool {
 
 // The checks find what they are for.
 func TestChecksOfPagesFindMistakes(t *testing.T) {
+	t.Parallel()
 	for _, bad := range []string{
 		`<p onclick="x()">`, `<p style="color: red">`, `<a href="javascript:x()">`, `<a href=" JavaScript:x()">`, `<style>p{}</style>`, `<script>x()</script>`,
 		`<script src="/a.js">x()</script>`, `<script src="//evil.example/a.js"></script>`, `<img src="data:image/png;base64,AA">`, `<link rel="stylesheet" href="https://evil.example/a.css">`,

@@ -26,6 +26,7 @@ func scriptless(t *testing.T) *person {
 
 // TestTokensWithoutScripts is the life of tokens in a browser that runs no scripts.
 func TestTokensWithoutScripts(t *testing.T) {
+	t.Parallel()
 	p := scriptless(t)
 	p.register("demo")
 	p.open(p.server.url + "/tokens/new")
@@ -74,6 +75,7 @@ func TestTokensWithoutScripts(t *testing.T) {
 // TestAccountWithoutScripts is the life of an account in a browser that runs no
 // scripts.
 func TestAccountWithoutScripts(t *testing.T) {
+	t.Parallel()
 	p := scriptless(t)
 	p.open(p.server.url + "/account")
 	p.press("Email notifications")

@@ -39,13 +39,11 @@ http {
 }
 `
 
-// startNginx starts nginx in front of two servers, and returns where it serves them with TLS, which programs started from
-// now on trust.
-func startNginx(t *testing.T, port int, addresses [2]string) (secure string) {
+// startNginx starts nginx in front of two servers, and returns where it serves them with TLS, and the certificate there.
+func startNginx(t *testing.T, port int, addresses [2]string) (secure, cert string) {
 	t.Helper()
 	dir, tls := t.TempDir(), realtest.FreePort(t)
 	cert, key, _ := certificate(t)
-	t.Setenv("SSL_CERT_FILE", cert)
 	text := strings.NewReplacer("DIR", dir, "PORT", fmt.Sprint(port), "TLS", fmt.Sprint(tls), "CERT", cert, "KEY", key, "FIRST", addresses[0], "SECOND", addresses[1]).Replace(nginxPair)
 	file := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -53,7 +51,7 @@ func startNginx(t *testing.T, port int, addresses [2]string) (secure string) {
 	}
 	p := realtest.Start(t, nil, realtest.Nginx.Path, "-p", dir, "-c", file)
 	p.Answers(fmt.Sprintf("http://127.0.0.1:%d/healthz", port))
-	return fmt.Sprintf("https://localhost:%d", tls)
+	return fmt.Sprintf("https://localhost:%d", tls), cert
 }
 
 // twoBehind is two servers behind nginx, of which one after the other is killed.
@@ -78,12 +76,13 @@ func (b *twoBehind) killed(step func()) {
 // the middle of each step: a person in a browser signs up, mints and revokes; twine uploads; and a verifier that streams from one
 // and reports to the other goes on at the other, without another snapshot.
 func TestTwoServersBehindNginx(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium, realtest.Oathtool, realtest.PostgreSQL, realtest.Nginx, realtest.Twine)
 	mails := mailtest.Start(t)
 	port := realtest.FreePort(t)
 	public := fmt.Sprintf("http://localhost:%d", port)
 	of, addresses := startTwo(t, public, mails)
-	secure := startNginx(t, port, addresses)
+	secure, cert := startNginx(t, port, addresses)
 	b := &twoBehind{t: t, of: of}
 	s := &server{t: t, url: public, web: of[0].web}
 	ada := newPerson(t, s, mails, "ada")
@@ -92,7 +91,7 @@ func TestTwoServersBehindNginx(t *testing.T) {
 	ada.open(public + "/admin/verifiers")
 	ada.fill("name", "mirror")
 	ada.press("Register verifier")
-	verifier, _ := follow(t, &server{url: secure}, ada.content("#secret"))
+	verifier, _ := follow(t, secure, ada.content("#secret"), "SSL_CERT_FILE="+cert)
 	snapshots := strings.Count(verifier.Out.String(), "filled from a snapshot")
 
 	ada.press("Sign out")

@@ -142,6 +142,7 @@ func (p *pair) hears(words string) {
 // sends the mails is stopped, the other goes on within seconds; when it is continued, nothing is sent twice; and
 // when it is killed, the other does all.
 func TestTwoServersServeAsOne(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Oathtool, realtest.PostgreSQL)
 	p := startPair(t)
 	p.of[0].process.Says("work=mail", 1)

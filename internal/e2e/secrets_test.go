@@ -177,6 +177,7 @@ func encodings(b []byte) [][]byte {
 
 // The search finds a secret in each of its forms, and only there.
 func TestSecretsAreFound(t *testing.T) {
+	t.Parallel()
 	var v vault
 	v.add("a link", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA")
 	v.add("a code", "123456")

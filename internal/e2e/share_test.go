@@ -24,6 +24,7 @@ func (b *browser) withoutScripts() {
 // TestTwoPeopleShareAProject invites a second person, who does everything without
 // JavaScript, and takes the project away from them again.
 func TestTwoPeopleShareAProject(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium, realtest.Oathtool, realtest.Python, realtest.Twine)
 	mails := mailtest.Start(t)
 	s := startServer(t, mailSettings(mails))
@@ -107,6 +108,7 @@ func excludeTokens(t *testing.T, ada *person, token string) {
 // TestATokenAndItsProject makes a token and registers its project in one step, without
 // JavaScript; loads the page again, which sends the form once more; and finds the token among others.
 func TestATokenAndItsProject(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium, realtest.Oathtool)
 	mails := mailtest.Start(t)
 	s := startServer(t, mailSettings(mails))

@@ -11,6 +11,7 @@ import (
 // TestStrengthIsSaidWhileOneTypes reads the words beside a new password, which a screen reader
 // hears too, and sees that nothing on the page moves when they come.
 func TestStrengthIsSaidWhileOneTypes(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium)
 	mails := mailtest.Start(t)
 	s := startServer(t, mailSettings(mails))

@@ -48,6 +48,7 @@ const (
 // TestTour does all that people do, visits every page as everybody, and then looks for
 // each secret of the run in every place that outlives it.
 func TestTour(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Oathtool)
 	tr := startTour(t)
 	tr.house = tr.walkAll()

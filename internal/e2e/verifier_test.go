@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 // a process of its own, and sees on the page that it has heard of a revocation; then
 // it is gone, and the page says that too.
 func TestARevocationIsConfirmed(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium, realtest.Oathtool)
 	mails := mailtest.Start(t)
 	s := startServer(t, mailSettings(mails))
@@ -25,7 +27,7 @@ func TestARevocationIsConfirmed(t *testing.T) {
 	ada.fill("name", "mirror")
 	ada.press("Register verifier")
 	ada.sees("You will not see this secret again", "rind verifier follow --issuer "+s.url)
-	_, stop := follow(t, s, ada.content("#secret"))
+	_, stop := follow(t, s.url, ada.content("#secret"))
 
 	ada.mint("first", "demo")
 	revoke(ada, "first")
@@ -56,9 +58,9 @@ func revoke(p *person, label string) {
 	p.at("/tokens")
 }
 
-// follow runs 'rind verifier follow' until it has caught up, and returns what ends
-// it.
-func follow(t *testing.T, s *server, secret string) (p *realtest.Process, stop func()) {
+// follow runs 'rind verifier follow' with an issuer until it has caught up, and returns what ends it. env is added to its
+// environment.
+func follow(t *testing.T, issuer, secret string, env ...string) (p *realtest.Process, stop func()) {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "secret")
@@ -66,7 +68,7 @@ func follow(t *testing.T, s *server, secret string) (p *realtest.Process, stop f
 		t.Fatal(err)
 	}
 	status := realtest.FreeAddress(t)
-	p = realtest.Start(t, nil, realtest.Rind(t), "verifier", "follow", "--issuer", s.url, "--secret-file", file,
+	p = realtest.Start(t, func(c *exec.Cmd) { c.Env = append(os.Environ(), env...) }, realtest.Rind(t), "verifier", "follow", "--issuer", issuer, "--secret-file", file,
 		"--keys", filepath.Join(dir, "rootkeys.db"), "--status", status)
 	stop = func() {
 		p.Stop()

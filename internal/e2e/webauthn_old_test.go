@@ -28,6 +28,7 @@ var impairments = map[string]string{
 // TestKeysInImpairedBrowsers adds a passkey, gives it as second factor and signs in with it,
 // in browsers that can't read or write the JSON of WebAuthn.
 func TestKeysInImpairedBrowsers(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium)
 	for name, script := range impairments {
 		t.Run(name, func(t *testing.T) {
@@ -55,6 +56,7 @@ func TestKeysInImpairedBrowsers(t *testing.T) {
 // TestTheGestureIsNotUsedUp sees that nothing is asked of the server between the press of the
 // button and the browser's own dialogue: Safari refuses a key otherwise.
 func TestTheGestureIsNotUsedUp(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium)
 	mails := mailtest.Start(t)
 	s := startServer(t, mailSettings(mails))

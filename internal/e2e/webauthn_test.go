@@ -12,6 +12,7 @@ import (
 // TestSecurityKeys lives a life with two keys, a U2F one and one of CTAP2 without
 // user verification, from the first sign-up to the last factor.
 func TestSecurityKeys(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium)
 	mails := mailtest.Start(t)
 	s := startServer(t, mailSettings(mails))
@@ -62,6 +63,7 @@ func TestSecurityKeys(t *testing.T) {
 // TestAChallengeExpires touches a key more than five minutes after it was asked to be,
 // once as a second factor and once when a key is added.
 func TestAChallengeExpires(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium)
 	mails := mailtest.Start(t)
 	s := startServer(t, mailSettings(mails))
@@ -166,6 +168,7 @@ func manageKeys(p *person) {
 // TestPasskeys signs in without a password: from the field for the name, by the
 // button, and not with a key that does not know its owner.
 func TestPasskeys(t *testing.T) {
+	t.Parallel()
 	realtest.Need(t, realtest.Chromium)
 	mails := mailtest.Start(t)
 	s := startServer(t, mailSettings(mails))
