@@ -67,7 +67,7 @@ func start() (context.Context, error) {
 		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
-		// A page is opened with a quarter less CPU in the frame of the page before, of which nothing is kept. The first two
+		// A page is opened with a fifth less CPU in the frame of the page before, of which nothing is kept. The first two
 		// are what chromedp switches off.
 		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,RenderDocument,BackForwardCache"),
 		// Pages and axe-core run for less than a second each: to optimise their scripts takes longer.
