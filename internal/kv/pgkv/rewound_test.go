@@ -213,3 +213,31 @@ func TestARefusedRestampIsForgotten(t *testing.T) {
 		t.Errorf("an Update after another gave the store that stamp: %v, want ErrSuperseded", err)
 	}
 }
+
+// A read that began before this handle gave the store a stamp may have seen the one before, and ends afterwards. That the handle was
+// superseded is not what it shows.
+func TestAReadBesideARestamp(t *testing.T) {
+	s := open(t, shared(t).URL(), newSchema())
+	c, err := s.connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	m := s.newMoment(c, false)
+	answers, err := c.run(call{name: getVersion})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Restamp(t.Context(), kv.Stamp{Generation: 7, Layout: kv.Layout}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.check(answers[0]); err != nil {
+		t.Errorf("what was read before the Restamp: %v", err)
+	}
+	if err := s.Update(t.Context(), func(tx kv.Tx) error { return increase(tx, "n") }); err != nil {
+		t.Errorf("an Update afterwards: %v", err)
+	}
+	if err := s.newMoment(c, false).check(answers[0]); !errors.Is(err, kv.ErrSuperseded) {
+		t.Errorf("the stamp before, in a read that began afterwards: %v, want ErrSuperseded", err)
+	}
+}
