@@ -174,13 +174,11 @@ func compareUploads(dir string, c uploadsConfig) error {
 				return err
 			}
 			for _, i := range rand.Perm(len(all)) {
-				if all[i].url != "" {
-					all[i].run(c, kind, u, names)
-				}
-			}
-			for _, s := range all {
-				if err := s.clean(); err != nil {
-					return err
+				all[i].run(c, kind, u, names)
+				for _, s := range all { // pypiserver reads all its files for a list, whoever uploaded them
+					if err := s.clean(); err != nil {
+						return err
+					}
 				}
 			}
 		}
