@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/issuer"
@@ -162,7 +164,7 @@ func restoredUnderServe(t *testing.T, p past) {
 	w.serve()
 	w.follow(w.secret("berlin"))
 	w.healthy()
-	check(t, os.WriteFile(filepath.Join(w.data, "rind.db"), read(t, filepath.Join(w.dir, "backup", "rind.db")), 0o600))
+	w.betweenCommits(filepath.Join(w.data, "rind.db"), read(t, filepath.Join(w.dir, "backup", "rind.db")))
 	w.astray()
 	w.server.Eventually("rind serve decides nothing", func() error { return realtest.Get(w.url("/healthz"), http.StatusServiceUnavailable, "") })
 	for _, name := range []string{"kept.token", "lost.token"} {
@@ -175,6 +177,32 @@ func restoredUnderServe(t *testing.T, p past) {
 	w.decides(filepath.Join(w.dir, "kept.token"), unavailable)
 	_ = w.server.End(syscall.SIGTERM) // what it can't write then is an error
 	w.server = nil
+}
+
+// betweenCommits gives a file of the server other content while the server stands still and writes nothing: in the middle of a commit
+// it would meet half of each, which is damage, and not an older store.
+func (w *world) betweenCommits(path string, content []byte) {
+	w.Helper()
+	changed := func() time.Time {
+		info, err := os.Stat(path)
+		check(w, err)
+		return info.ModTime()
+	}
+	w.server.Eventually("the server writes nothing", func() error {
+		before := changed()
+		time.Sleep(200 * time.Millisecond)
+		if changed() != before {
+			return errors.New("it writes")
+		}
+		w.server.Signal(syscall.SIGSTOP)
+		if changed() != before {
+			w.server.Signal(syscall.SIGCONT)
+			return errors.New("it writes now")
+		}
+		return nil
+	})
+	check(w, os.WriteFile(path, content, 0o600))
+	w.server.Signal(syscall.SIGCONT)
 }
 
 // revoke revokes a token of alice's while no server has the store.
