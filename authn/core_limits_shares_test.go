@@ -203,11 +203,9 @@ func TestOwnMistakesAreNotMailed(t *testing.T) {
 func TestThousandGuessesCloseNothingForOthers(t *testing.T) {
 	e := newEnv(t)
 	root := e.admin()
-	e.singly(func() {
-		for i := range 1000 {
-			e.wrongs(1, from(fmt.Sprintf("198.51.100.%d", 1+i%20)), fmt.Sprint("nobody", i))
-		}
-	})
+	for i := range 1000 {
+		e.wrongs(1, from(fmt.Sprintf("198.51.100.%d", 1+i%20)), fmt.Sprint("nobody", i))
+	}
 	e.must(e.Sessions.SignIn(t.Context(), home, root.name, root.password))
 	e.throttled(from("198.51.100.3"), root.name, root.password, 5*time.Minute)
 }

@@ -99,15 +99,6 @@ func (e *env) open() {
 // useStore has the Service work on another store, which is mostly a wrapper of its own.
 func (e *env) useStore(s kv.Store) { e.Service.core.store, e.Service.core.exempt = s, s }
 
-// singly runs fn on a store that runs each transaction once: for the many first calls of a test whose last ones count.
-func (e *env) singly(fn func()) {
-	e.t.Helper()
-	store, exempt := e.Service.core.store, e.Service.core.exempt
-	defer func() { e.Service.core.store, e.Service.core.exempt = store, exempt }()
-	e.useStore(e.once)
-	fn()
-}
-
 // restart closes the store and opens it again, as after a restart of the process.
 func (e *env) restart() {
 	e.t.Helper()
