@@ -24,6 +24,7 @@ func TestContents(t *testing.T) {
 		{"an sdist of another project", tar, sdist("other", "1.0"), "says that it is 'other'"},
 		{"an sdist of another version", tar, sdist("demo", "1.1"), "says that it is version '1.1'"},
 		{"an sdist that is called a wheel", whl, gz(strings.Repeat("x", 100)), "not what its name says"},
+		{"a gzip header with reserved flags", tar, "\x1f\x8b\x08 and nothing else", "not compressed with gzip"},
 		{"no archive behind the magic number", tar, "\x1f\x8b\x08\x00and nothing else", "cut off or damaged"},
 		{"cut off", whl, wheel("demo", "1.0")[:300], "cut off"},
 	} {

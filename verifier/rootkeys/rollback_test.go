@@ -185,7 +185,6 @@ func TestOlderFileUnderARunningStore(t *testing.T) {
 				if time.Now().After(deadline) {
 					t.Fatalf("%d answers a minute later", right)
 				}
-				time.Sleep(5 * time.Millisecond)
 			}
 			err := s.Apply(context.Background(), headAt(3), []ChangeSet{set(3, tokenChange(t, 70))})
 			checkDamaged(t, err)

@@ -128,7 +128,7 @@ func Copy(ctx context.Context, from, to Side, now time.Time, progress func(what 
 		return Result{}, fmt.Errorf("move: read %s: %w", to.Name, err)
 	}
 	if sum != sumTo || total != totalTo {
-		return Result{}, fmt.Errorf("move: %s has %d pairs (SHA-256 %s) and %s has %d (%s): %[1]s is unchanged: empty %[4]s and copy again", from.Name, total.Pairs, sum, to.Name, totalTo.Pairs, sumTo, to.Name)
+		return Result{}, fmt.Errorf("move: %s has %d pairs (SHA-256 %s) and %s has %d (%s): %[1]s keeps all that it had: empty %[4]s and copy again", from.Name, total.Pairs, sum, to.Name, totalTo.Pairs, sumTo, to.Name)
 	}
 	return Result{total, sum}, c.end(ctx)
 }
