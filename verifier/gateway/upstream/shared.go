@@ -68,9 +68,20 @@ func (s *sharedLists) run(ctx context.Context, project string, p *projectLists, 
 			return
 		}
 		s.mu.Unlock()
-		now.files, now.err = read(ctx, func(name string) bool {
-			return slices.ContainsFunc(now.wanted, func(wants func(string) bool) bool { return wants(name) })
-		})
-		close(now.done)
+		now.read(ctx, read)
 	}
+}
+
+// read reads the list for all who share it. If reading panics, those get an error, because nothing else would keep the process alive:
+// net/http catches a panic in the goroutine of a request only.
+func (l *sharedList) read(ctx context.Context, read func(context.Context, func(string) bool) ([]listed, error)) {
+	defer close(l.done)
+	defer func() {
+		if p := recover(); p != nil {
+			l.err = unavailable(0, fmt.Errorf("upstream: read the list of a project: panic: %v", p))
+		}
+	}()
+	l.files, l.err = read(ctx, func(name string) bool {
+		return slices.ContainsFunc(l.wanted, func(wants func(string) bool) bool { return wants(name) })
+	})
 }

@@ -103,21 +103,72 @@ func TestSharedLists(t *testing.T) {
 	}
 }
 
-// Many uploads to one project at once are each compared with what is there when they come.
+// A page that makes its reader panic costs those who wanted it an answer, and nobody else anything.
+func TestAListThatPanics(t *testing.T) {
+	s := &sharedLists{byProject: map[string]*projectLists{}}
+	all := func(string) bool { return true }
+	_, err := s.join(t.Context(), "demo", all, func(context.Context, func(string) bool) ([]listed, error) { panic("a bad page") })
+	var refused *gateway.Refusal
+	if !errors.As(err, &refused) || refused.Status != 503 || !strings.Contains(refused.Err.Error(), "a bad page") {
+		t.Errorf("%v", err)
+	}
+	files, err := s.join(t.Context(), "demo", all, func(context.Context, func(string) bool) ([]listed, error) { return []listed{{name: "x"}}, nil })
+	if err != nil || len(files) != 1 {
+		t.Errorf("the next list: %v, %v", files, err)
+	}
+}
+
+// Uploads to one project that come while its page is read share the next page; each is compared with what is there then.
 func TestUploadsAtOnceShareTheList(t *testing.T) {
 	index := startIndex(t)
 	b := newBehind(t, index, nil)
 	const n = 16
 	name := func(i int) string { return fmt.Sprintf("demo-1.0-%d-py3-none-any.whl", i) }
+	post := func(i int, text string) (status, body string) {
+		return b.Post(b.Text, gatetest.Upload("demo", "1.0", name(i), gatetest.Pack(name(i), text)))
+	}
+	if status, body := post(n, "one"); status != "200 OK" { // so that the page is there, and its address is known
+		t.Fatal(status, body)
+	}
+	first, proceed := make(chan struct{}), make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(proceed) })
+	defer goOn() // else the index does not stop
+	pages := 0
+	index.set(func() {
+		index.paged = func() {
+			pages++
+			if pages == 1 {
+				close(first)
+				<-proceed
+			}
+		}
+	})
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			status, body := b.Post(b.Text, gatetest.Upload("demo", "1.0", name(i), gatetest.Pack(name(i), "one")))
-			if status != "200 OK" {
+			if status, body := post(i, "one"); status != "200 OK" {
 				t.Errorf("upload %d: %s %s", i, status, body)
 			}
-			status, body = b.Post(b.Text, gatetest.Upload("demo", "1.0", name(i), gatetest.Pack(name(i), "two")))
-			if !strings.HasPrefix(status, "400 File already exists") {
+		})
+		if i == 0 {
+			<-first // alone
+		}
+	}
+	eventually(t, "all others wait for the next page", func() bool {
+		b.up.shared.mu.Lock()
+		defer b.up.shared.mu.Unlock()
+		p := b.up.shared.byProject["demo"]
+		return p != nil && p.next != nil && len(p.next.wanted) == n-1
+	})
+	goOn()
+	wg.Wait()
+	index.set(func() { index.paged = nil })
+	if pages != 2 {
+		t.Errorf("%d pages were read for %d uploads, want 2", pages, n)
+	}
+	for i := range n {
+		wg.Go(func() {
+			if status, body := post(i, "two"); !strings.HasPrefix(status, "400 File already exists") {
 				t.Errorf("other content of %d: %s %s", i, status, body)
 			}
 		})

@@ -35,6 +35,7 @@ type standIn struct {
 
 	// answer is asked before the upload is kept, and after it was if it says so.
 	before, after func(w http.ResponseWriter, r *http.Request) bool
+	paged         func() // is called before the page of a project is made, while nothing else is
 
 	forms [][][2]string // fields of what was posted, in order, the file as name and digest
 	heads []http.Header
@@ -172,6 +173,9 @@ func (x *standIn) page(w http.ResponseWriter, project string) {
 	if project == "" {
 		_, _ = io.WriteString(w, "<html></html>") // devpi's is what it is told by
 		return
+	}
+	if x.paged != nil {
+		x.paged()
 	}
 	type file struct {
 		Filename string            `json:"filename"`
