@@ -25,7 +25,7 @@ type moment struct {
 	fault   error              // why nothing can be read any more
 	reads   *readSet           // what the present user has read; nil: not recorded
 	stamp   kv.Stamp           // of the store, once it has begun
-	was     *kv.Stamp          // what this handle took for the store's stamp when the moment was made
+	initial *kv.Stamp          // what this handle took for the store's stamp when the moment was made
 	atLeast uint64             // the least version that the store may have
 	size    int                // bytes in known and pages
 }
@@ -85,7 +85,7 @@ func (r *readSet) add(other *readSet) {
 func (s *Store) newMoment(c *conn, locked bool) *moment {
 	return &moment{
 		s: s, c: c, locked: locked, known: map[string]value{}, pages: map[span][]kv.Pair{}, more: map[span]bool{},
-		atLeast: s.seen.Load(), was: s.stamp.Load(),
+		atLeast: s.seen.Load(), initial: s.stamp.Load(),
 	}
 }
 
@@ -136,7 +136,7 @@ func (m *moment) check(a answer) error {
 	switch {
 	case err != nil:
 		return err
-	case !m.s.knows(stamp, m.was):
+	case !m.s.knows(stamp, m.initial):
 		return m.s.refuse(fmt.Errorf("pgkv: %w", kv.ErrSuperseded))
 	case version < m.atLeast:
 		return m.s.refuse(fmt.Errorf("pgkv: %w (version %d, and it was %d)", kv.ErrRewound, version, m.atLeast))
@@ -149,8 +149,8 @@ func (m *moment) check(a answer) error {
 
 // knows tells whether this handle knows a stamp that was read: it is the present one, the one that was present when the reading
 // began (a Restamp may have ended meanwhile), or one that is being written.
-func (s *Store) knows(stamp kv.Stamp, was *kv.Stamp) bool {
-	for _, known := range []*kv.Stamp{s.stamp.Load(), was, s.next.Load()} {
+func (s *Store) knows(stamp kv.Stamp, initial *kv.Stamp) bool {
+	for _, known := range []*kv.Stamp{s.stamp.Load(), initial, s.next.Load()} {
 		if known != nil && *known == stamp {
 			return true
 		}
