@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -158,11 +159,12 @@ func (s *server) run(c uploadsConfig, kind kindOf, u *upload, names *atomic.Int6
 // compareUploads runs the benchmark and prints the report.
 func compareUploads(dir string, c uploadsConfig) error {
 	all, err := startServers(dir, c)
-	defer func() {
+	stop := sync.OnceFunc(func() {
 		for _, s := range slices.Backward(all) {
 			s.stop()
 		}
-	}()
+	})
+	defer stop()
 	if err != nil {
 		return err
 	}
@@ -180,11 +182,33 @@ func compareUploads(dir string, c uploadsConfig) error {
 						return err
 					}
 				}
+				settle(all)
 			}
 		}
 	}
 	printUploads(all)
-	return comparePages(dir, c, all)
+	stop()
+	return comparePages(dir, c)
+}
+
+// settle waits until the disk has what was written and no server computes any more, at most 10 s: pypiserver leaves its files to the
+// operating system, and devpi works on after its answer, which would be at the next server's cost.
+func settle(all []*server) {
+	syscall.Sync()
+	used := func() (total time.Duration) {
+		for _, s := range all {
+			total += cpuOf(s.pid)
+		}
+		return total
+	}
+	for end, before := time.Now().Add(10*time.Second), time.Duration(-1); time.Now().Before(end); {
+		now := used()
+		if now-before <= 10*time.Millisecond && before >= 0 {
+			return
+		}
+		before = now
+		time.Sleep(200 * time.Millisecond)
+	}
 }
 
 // Goals, as shares of another server's rate in the same round.

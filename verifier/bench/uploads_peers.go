@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -256,19 +258,14 @@ func devpiCall(at, method, path, auth string, body map[string]any) (map[string]a
 }
 
 // comparePages reads the page of a project of many files, and asks whether it has changed.
-func comparePages(dir string, c uploadsConfig, all []*server) error {
+func comparePages(dir string, c uploadsConfig) error {
 	at := filepath.Join(dir, "pages")
-	for n := range c.pages { // as if they had been there before
-		name := fmt.Sprintf("many-1.%d-py3-none-any.whl", n)
-		for _, to := range []string{filepath.Join(at, "many"), filepath.Join(dir, "pages-pypiserver", "files")} {
-			if err := os.MkdirAll(to, 0o755); err != nil {
-				return err
-			}
-			if err := os.WriteFile(filepath.Join(to, name), disttest.Wheel("many", fmt.Sprintf("1.%d", n), ""), 0o644); err != nil {
-				return err
-			}
+	for _, to := range []string{filepath.Join(at, "many"), filepath.Join(dir, "pages-pypiserver", "files")} {
+		if err := manyFiles(to, c.pages); err != nil {
+			return err
 		}
 	}
+	settle(nil)
 	own, err := startSelf("rind, pages", "gateway", at, "")
 	if err != nil {
 		return err
@@ -287,8 +284,26 @@ func comparePages(dir string, c uploadsConfig, all []*server) error {
 	return nil
 }
 
+// manyFiles makes a folder of n wheels of a project.
+func manyFiles(dir string, n int) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for i := range n {
+		name := fmt.Sprintf("many-1.%d-py3-none-any.whl", i)
+		if err := os.WriteFile(filepath.Join(dir, name), disttest.Wheel("many", fmt.Sprintf("1.%d", i), ""), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pageReaders is how many clients read the page at once. One alone waits for the operating system to wake it, many times a page.
+const pageReaders = 4
+
 func readPages(s *server, c uploadsConfig) error {
-	client := &http.Client{Timeout: 5 * time.Minute}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: pageReaders}, Timeout: 5 * time.Minute}
+	defer client.CloseIdleConnections()
 	etag, sized := "", int64(0)
 	get := func() error {
 		r, err := http.NewRequest(http.MethodGet, s.url+"simple/many/", nil)
@@ -307,7 +322,7 @@ func readPages(s *server, c uploadsConfig) error {
 		}
 		defer res.Body.Close()
 		if sized > 0 || want == http.StatusNotModified { // the page is known: what it costs to look at it is not the server's
-			n, err := io.Copy(io.Discard, res.Body)
+			n, err := io.CopyBuffer(writeOnly{io.Discard}, res.Body, make([]byte, 64<<10)) // io.Discard itself reads 8 KiB at a time
 			if err == nil && (res.StatusCode != want || want == http.StatusOK && n != sized) {
 				err = fmt.Errorf("%s, with %d bytes", res.Status, n)
 			}
@@ -337,20 +352,33 @@ func readPages(s *server, c uploadsConfig) error {
 		return err
 	}
 	rate := func() (float64, error) {
-		n, began := 0, time.Now()
-		for time.Since(began) < 2*c.small || n == 0 {
-			if err := get(); err != nil {
-				return 0, err
-			}
-			n++
+		var n atomic.Int64
+		var first atomic.Pointer[error]
+		var wg sync.WaitGroup
+		began := time.Now()
+		for range pageReaders {
+			wg.Go(func() {
+				for again := true; again && first.Load() == nil; again = time.Since(began) < 2*c.small {
+					if err := get(); err != nil {
+						first.Store(&err)
+						return
+					}
+					n.Add(1)
+				}
+			})
 		}
-		return float64(n) / time.Since(began).Seconds(), nil
+		wg.Wait()
+		if err := first.Load(); err != nil {
+			return 0, *err
+		}
+		return float64(n.Load()) / time.Since(began).Seconds(), nil
 	}
 	began := time.Now()
 	if err := get(); err != nil {
 		return err
 	}
 	first := time.Since(began)
+	time.Sleep(3 * time.Second) // a folder that changed in the last two seconds is listed anew each time: file systems round times by that much
 	pages, err := rate()
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -54,6 +53,7 @@ type cachedFolder struct {
 	mu      sync.Mutex
 	dirty   map[string]bool // under mu: the files that it changed since the last listing
 
+	notes     notes
 	spellings *spellings // under the lock of names; nil until an upload needs them
 
 	made    atomic.Uint64 // how often this process made the folder
@@ -92,7 +92,7 @@ func (c *catalogue) folder(name string) *cachedFolder {
 }
 
 // grow accounts for more bytes of a folder, and drops the least recently requested
-// folders until all fit.
+// folders until all fit, or one is left.
 func (c *catalogue) grow(s *cachedFolder, bytes int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,7 +105,7 @@ func (c *catalogue) resize(s *cachedFolder, bytes int64) {
 	}
 	s.size += bytes
 	c.size += bytes
-	for c.size > c.limit {
+	for c.size > c.limit && c.order.Len() > 1 {
 		oldest := c.order.Back()
 		gone := c.order.Remove(oldest).(*cachedFolder)
 		delete(c.known, gone.name)
@@ -219,7 +219,7 @@ func (f *Folder) list(ctx context.Context, s *cachedFolder, info fs.FileInfo, ol
 			file, ok = old.unchanged(folder, e.Name())
 		}
 		if !ok {
-			file, _, err = f.file(ctx, s.name, e.Name())
+			file, _, err = f.file(ctx, s, e.Name())
 		}
 		switch {
 		case errors.Is(err, ErrNotFound): // removed a moment ago
@@ -231,6 +231,7 @@ func (f *Folder) list(ctx context.Context, s *cachedFolder, info fs.FileInfo, ol
 			made.files = append(made.files, file)
 		}
 	}
+	f.tidyNotes(s, len(made.files))
 	return made, ctx.Err()
 }
 
@@ -267,7 +268,7 @@ func (s *snapshot) weight() (bytes int64) {
 		bytes += int64(len(p)) + 16
 	}
 	for _, f := range s.files {
-		bytes += int64(len(f.Name)+len(f.Version)+len(f.SHA256)+len(f.MetadataSHA256)+len(f.RequiresPython)) + 184
+		bytes += f.weight()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -316,7 +317,7 @@ func (f *Folder) File(ctx context.Context, project, name string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	file, learned, err := f.file(ctx, project, name)
+	file, learned, err := f.file(ctx, f.catalogue.folder(project), name)
 	if learned { // an operator put it there, or another in its place
 		f.catalogue.changed(project, name)
 	}
@@ -324,34 +325,22 @@ func (f *Folder) File(ctx context.Context, project, name string) (File, error) {
 }
 
 // file does what File does, and reports whether it had to read the file.
-func (f *Folder) file(ctx context.Context, project, name string) (file File, learned bool, err error) {
-	info, err := f.stat(project, name)
+func (f *Folder) file(ctx context.Context, s *cachedFolder, name string) (file File, learned bool, err error) {
+	info, err := f.stat(s.name, name)
 	if err != nil {
 		return File{}, false, err
 	}
-	if known, ok := f.recall(project, name, info); ok {
+	if known, ok := f.noted(s, name, info); ok {
 		return known, false, nil
 	}
 	f.learn.Lock() // one at a time: the readers of a new, large file wait for the first
 	defer f.learn.Unlock()
-	if known, ok := f.recall(project, name, info); ok {
+	if known, ok := f.noted(s, name, info); ok {
 		return known, false, nil
 	}
-	key := path.Join(project, name)
-	if known, ok := f.learned[key]; ok && known.describes(info) {
-		return known, false, nil
-	}
-	file, err = f.examine(ctx, project, name)
+	file, err = f.examine(ctx, s.name, name)
 	if err != nil {
 		return File{}, false, fmt.Errorf("folder: reading %s: %w", name, err)
 	}
-	f.noting.Lock()
-	defer f.noting.Unlock()
-	if known, ok := f.recall(project, name, info); ok { // its upload knows more than it shows
-		return known, true, nil
-	}
-	if f.note(project, file) != nil {
-		f.learned[key] = file
-	}
-	return file, true, nil
+	return f.note(f.catalogue.folder(s.name), file, info, false), true, nil // s may be one that the catalogue let go of: an upload would not know it
 }

@@ -13,6 +13,7 @@ import (
 // that tests can let each step fail. Names are relative to the folder, with "/".
 type disk interface {
 	create(name string) (stageFile, error) // a new file that only the owner may read
+	append(name string) (stageFile, error) // a file to write at its end, which is made if necessary
 	mkdir(name string, mode fs.FileMode) error
 	link(from, to string) error // fails with fs.ErrExist where to is there
 	rename(from, to string) error
@@ -36,6 +37,10 @@ type rootDisk struct{ root *os.Root }
 
 func (d rootDisk) create(name string) (stageFile, error) {
 	return d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+func (d rootDisk) append(name string) (stageFile, error) {
+	return d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, fileMode)
 }
 
 func (d rootDisk) mkdir(name string, mode fs.FileMode) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,10 +23,7 @@ var ErrNotFound = errors.New("folder: no such project or file")
 // chunk is how many bytes of a file are in memory at once.
 const chunk = 64 << 10
 
-// maxMeta is the size limit of a file in .meta in bytes.
-const maxMeta = 16 << 10
-
-// File describes a stored file. Files in .meta have its JSON form.
+// File describes a stored file. Lines of .meta/files.jsonl have its JSON form, with its name.
 type File struct {
 	Name           string    `json:"-"`
 	Version        string    `json:"version"` // in the normal form of PEP 440
@@ -82,11 +78,6 @@ func (f *Folder) stat(project, name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// metaName is the name of the file that says what is known of a stored file.
-func metaName(project, name string) string {
-	return path.Join(project, metaDir, besideName(name, metaSuffix))
-}
-
 // metadataName is the name of the file with a wheel's METADATA.
 func metadataName(project, name string) string {
 	return path.Join(project, metaDir, besideName(name, metadataSuffix))
@@ -100,24 +91,6 @@ func besideName(name, suffix string) string {
 		name = hex.EncodeToString(sum[:])
 	}
 	return name + suffix
-}
-
-// recall reads what .meta says about a file; ok is false if it says nothing, or
-// describes a file with another size or time than info.
-func (f *Folder) recall(project, name string, info fs.FileInfo) (file File, ok bool) {
-	meta, err := f.root.Open(metaName(project, name))
-	if err != nil {
-		return File{}, false
-	}
-	defer meta.Close()
-	raw, err := io.ReadAll(io.LimitReader(meta, maxMeta+1))
-	if err != nil || len(raw) > maxMeta || json.Unmarshal(raw, &file) != nil {
-		return File{}, false
-	}
-	file.Name = name
-	ok = isDigest(file.SHA256) && (file.MetadataSHA256 == "" || isDigest(file.MetadataSHA256)) &&
-		file.Version == normalVersion(file.Version) && dist.Listable(file.RequiresPython) && file.describes(info)
-	return file, ok
 }
 
 // isDigest tells whether s is a SHA-256 in lower-case hex.
@@ -145,18 +118,13 @@ func normalVersion(s string) string {
 	return version.String()
 }
 
-func (file File) describes(info fs.FileInfo) bool {
-	return file.Size == info.Size() && file.Modified.Equal(info.ModTime())
+// weight estimates how many bytes of memory it takes.
+func (file File) weight() int64 {
+	return int64(len(file.Name)+len(file.Version)+len(file.SHA256)+len(file.MetadataSHA256)+len(file.RequiresPython)) + 184
 }
 
-// note writes to .meta what is known about a file. Nothing depends on it: what is missing there, or was cut off by a crash, is
-// learned again from the file.
-func (f *Folder) note(project string, file File) error {
-	raw, err := json.MarshalIndent(file, "", "  ")
-	if err != nil {
-		return err
-	}
-	return f.keep(project, metaName(project, file.Name), append(raw, '\n'))
+func (file File) describes(info fs.FileInfo) bool {
+	return file.Size == info.Size() && file.Modified.Equal(info.ModTime())
 }
 
 // keep writes a file of .meta. Readers can tell by what is in it whether it is whole, so a new one is written in place.

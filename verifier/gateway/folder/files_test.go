@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rind-dev/rind/internal/dist"
 )
@@ -89,20 +90,24 @@ func TestFilesCopiedIn(t *testing.T) {
 		}
 	}
 	check(f)
-	if metas, _ := filepath.Glob(filepath.Join(dir, "demo", metaDir, "*"+metaSuffix)); len(metas) != len(want) {
-		t.Errorf("%d in .meta", len(metas))
+	notes, err := os.ReadFile(filepath.Join(dir, "demo", metaDir, notesName))
+	if n := strings.Count(string(notes), "\n"); err != nil || n != len(want) {
+		t.Errorf("%d lines in .meta, %v", n, err)
 	}
 	check(f) // out of .meta
 
 	// Whatever is wrong with .meta, the file decides.
-	for name, junk := range map[string]string{
-		"demo-1.0.tar.gz": "", "demo-1.2.zip": "{}", "demo-2.0-py3-none-any.whl": strings.Repeat("x", maxMeta+1),
-		"demo-2.3.tar.gz": fmt.Sprintf(`{"version":"2.3","sha256":"%s","size":1,"modified":"2026-08-01T12:00:00Z"}`, digest("x")),
+	for _, junk := range []string{
+		"", "\n", "{}", "[]", `{"name":"demo-1.2.zip"}`, "\n\n" + strings.Repeat("x", maxNote+1), strings.Repeat("\x00", 4096), string(notes[:len(notes)-7]),
+		fmt.Sprintf(`{"name":"demo-2.3.tar.gz","version":"2.3","sha256":"%s","size":1,"modified":"2026-08-01T12:00:00Z"}`, digest("x")),
+		fmt.Sprintf(`{"name":"demo-2.3.tar.gz","version":"02.3","sha256":"%s","size":%d,"modified":"%s"}`, digest("x"), len(contents["demo-2.3.tar.gz"]), noon.Format(time.RFC3339)),
 	} {
-		if err := os.WriteFile(filepath.Join(dir, "demo", metaDir, name+metaSuffix), []byte(junk), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		put(t, filepath.Join(dir, "demo", metaDir, notesName), junk)
+		check(openFolder(t, dir))
+		put(t, filepath.Join(dir, "demo", metaDir, notesName), string(notes)+"\n"+junk)
+		check(openFolder(t, dir))
 	}
+	put(t, filepath.Join(dir, "demo", metaDir, notesName), string(notes))
 	check(openFolder(t, dir))
 
 	// A file that the operator replaces is read again.

@@ -15,7 +15,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -24,7 +23,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rind-dev/rind/internal/dist"
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
@@ -58,7 +56,7 @@ var folderID = regexp.MustCompile(`^[a-z2-7]{26}$`)
 //	<project>/<file>                    the packages, by normalized project name
 //	<project>/.index.json               releases that were yanked, and the names of deleted files
 //	<project>/.provenance/<file>.json   the attestations that a file came with
-//	<project>/.meta/<file>.json         digest, size and more of each: a cache
+//	<project>/.meta/files.jsonl         digest, size and more of each: a cache
 //	<project>/.meta/<file>.metadata     the METADATA of each wheel that somebody asked for: a cache
 //	.id                                 a text that no other folder has
 //	.staging/                           files on their way in
@@ -67,7 +65,7 @@ var folderID = regexp.MustCompile(`^[a-z2-7]{26}$`)
 // is never replaced, and no file whose name is an equivalent spelling is added
 // beside it. Files that an operator copies into a project's folder are listed like
 // uploaded ones; what is in .meta is made again from the file if it is missing or
-// older than the file. What Delete removed stays away: a file that is put back by hand is not served until its name is taken
+// about a file of another size or time. What Delete removed stays away: a file that is put back by hand is not served until its name is taken
 // out of .index.json. Only one process may use a folder at a time. Several
 // goroutines may call the methods at once.
 type Folder struct {
@@ -80,10 +78,8 @@ type Folder struct {
 
 	catalogue *catalogue
 
-	naming  sync.Mutex      // held from the search for an equivalent file to the link, and while .index.json is written
-	noting  sync.Mutex      // held while .meta is written, so that a reader does not replace what an upload said
-	learn   sync.Mutex      // held while a file is read to learn what .meta lacks
-	learned map[string]File // under learn: what could not be written to .meta
+	naming sync.Mutex // held from the search for an equivalent file to the link, and while .index.json is written
+	learn  sync.Mutex // held while a file is read to learn what .meta lacks
 }
 
 // Option changes how a Folder works.
@@ -112,7 +108,7 @@ func Open(dir string, opts ...Option) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("folder: %w", err)
 	}
-	f := &Folder{root: root, disk: rootDisk{root}, now: time.Now, status: alwaysActive, catalogue: newCatalogue(), learned: map[string]File{}}
+	f := &Folder{root: root, disk: rootDisk{root}, now: time.Now, status: alwaysActive, catalogue: newCatalogue()}
 	for _, set := range opts {
 		set(f)
 	}
@@ -213,115 +209,6 @@ func (f *Folder) Known(ctx context.Context, project string) (all []gateway.Known
 	return all, err
 }
 
-// Reserve implements [gateway.Backend]. A folder has no reason to refuse an upload before its bytes are there.
-func (f *Folder) Reserve(ctx context.Context, _ gateway.Upload) (gateway.Staged, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	name := newStagedName("upload")
-	file, err := f.disk.create(name)
-	if err != nil {
-		return nil, fmt.Errorf("folder: %w", err)
-	}
-	return &stagedFile{folder: f, name: name, file: file}, nil
-}
-
-// stagedFile is a file of the staging folder.
-type stagedFile struct {
-	folder *Folder
-	name   string
-	file   stageFile // nil once it was committed or discarded
-}
-
-// Write implements io.Writer.
-func (s *stagedFile) Write(p []byte) (int, error) { return s.file.Write(p) }
-
-// ReadAt implements io.ReaderAt.
-func (s *stagedFile) ReadAt(p []byte, at int64) (int, error) { return s.file.ReadAt(p, at) }
-
-// Discard implements [gateway.Staged]. What can't be removed now is removed when the
-// folder is opened again.
-func (s *stagedFile) Discard() {
-	if s.file == nil {
-		return
-	}
-	_ = s.file.Close()
-	_ = s.folder.disk.remove(s.name)
-	s.file = nil
-}
-
-// Commit implements [gateway.Staged]. The file appears with the link; its bytes are
-// on the disk before that, and its name before Commit returns.
-func (s *stagedFile) Commit(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
-	defer s.Discard()
-	if s.file == nil {
-		return false, errors.New("folder: the staged file was committed or discarded before")
-	}
-	if dist.VersionOf(up.Filename, up.Project) == "" {
-		return false, errors.New("folder: the file's name does not belong to the project")
-	}
-	attested, err := provenanceOf(up)
-	if err != nil {
-		return false, err
-	}
-	info, err := s.seal()
-	if err != nil {
-		return false, fmt.Errorf("folder: keeping %s: %w", up.Filename, err)
-	}
-	repeated, err = s.publish(ctx, up, attested)
-	if err != nil {
-		return false, fmt.Errorf("folder: keeping %s: %w", up.Filename, err)
-	}
-	if !repeated {
-		s.folder.noting.Lock()
-		s.folder.note(up.Project, File{
-			Name: up.Filename, Version: up.Version, Size: up.Size, SHA256: up.SHA256,
-			RequiresPython: up.RequiresPython, MetadataSHA256: sum(up.Metadata), Uploaded: s.folder.now().UTC(), Modified: info.ModTime(),
-		})
-		s.folder.noting.Unlock()
-		s.folder.catalogue.changed(up.Project, up.Filename)
-		s.folder.catalogue.changed(rootFolder, up.Project)
-	}
-	return repeated, nil
-}
-
-// seal syncs the bytes to the disk, with the mode that the file will have.
-func (s *stagedFile) seal() (fs.FileInfo, error) {
-	if err := s.file.Chmod(fileMode); err != nil {
-		return nil, err
-	}
-	if err := s.file.Sync(); err != nil {
-		return nil, err
-	}
-	return s.file.Stat()
-}
-
-// publish gives the file its name. If an identical file already has the name, that
-// name may not have reached the disk yet, so publish syncs it too.
-func (s *stagedFile) publish(ctx context.Context, up gateway.Upload, attested []byte) (repeated bool, err error) {
-	f := s.folder
-	err = s.link(up, attested)
-	if errors.Is(err, fs.ErrExist) {
-		old, err := f.File(ctx, up.Project, up.Filename)
-		if errors.Is(err, ErrNotFound) { // no regular file has the name
-			return false, gateway.Exists(up.Filename, up.Filename)
-		}
-		if err != nil {
-			return false, err
-		}
-		if old.SHA256 != up.SHA256 {
-			return false, gateway.Exists(up.Filename, up.Filename)
-		}
-		repeated = true
-	} else if err != nil {
-		return false, err
-	}
-	if err := f.disk.syncDir(up.Project); err != nil {
-		return false, err
-	}
-	return repeated, f.syncName(up.Project)
-}
-
 // makeFolder makes the folder of a project, unless it is there. The lock of names is held.
 func (f *Folder) makeFolder(project string) error {
 	_, err := f.statFolder(project)
@@ -346,42 +233,5 @@ func (f *Folder) syncName(project string) error {
 		return err
 	}
 	entry.durable.Store(made + 1)
-	return nil
-}
-
-// link gives the file its name, and writes its provenance object before that, unless it was deleted before or an equivalent file
-// exists.
-func (s *stagedFile) link(up gateway.Upload, attested []byte) error {
-	f := s.folder
-	f.naming.Lock()
-	defer f.naming.Unlock()
-	if err := f.makeFolder(up.Project); err != nil {
-		return err
-	}
-	decided, err := f.readState(up.Project)
-	if err != nil {
-		return err
-	}
-	if err := decided.free(up); err != nil {
-		return err
-	}
-	name, err := f.equivalent(up)
-	if err != nil {
-		return err
-	}
-	if name != "" {
-		return gateway.Exists(name, up.Filename)
-	}
-	place := path.Join(up.Project, up.Filename)
-	if _, err := f.root.Lstat(place); isMissing(err) { // a file that is there keeps the attestations that it came with
-		err := f.putProvenance(up, attested)
-		if err != nil {
-			return err
-		}
-	}
-	if err := f.disk.link(s.name, place); err != nil {
-		return err
-	}
-	f.named(up.Project, up.Filename)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/rind-dev/rind/internal/dist"
@@ -228,12 +229,10 @@ func (f *Folder) removeDeleted(project string, names []string) error {
 	if err != nil {
 		return err
 	}
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !s.isDeleted(name) })
 	for _, name := range names {
-		if _, ok := s.Deleted[name]; !ok {
-			continue
-		}
 		for _, gone := range []string{
-			path.Join(project, name), metaName(project, name), metadataName(project, name), provenanceName(project, name),
+			path.Join(project, name), metadataName(project, name), provenanceName(project, name),
 		} {
 			if err := f.disk.remove(gone); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("folder: deleting %s: %w", name, err)
@@ -242,6 +241,9 @@ func (f *Folder) removeDeleted(project string, names []string) error {
 		f.catalogue.changed(project, name)
 	}
 	f.catalogue.changed(rootFolder, project)
+	if err := f.forgetNotes(f.catalogue.folder(project), names); err != nil {
+		return fmt.Errorf("folder: deleting what is known of files of %s: %w", project, err)
+	}
 	return f.disk.syncDir(project)
 }
 

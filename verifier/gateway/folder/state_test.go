@@ -95,7 +95,10 @@ func TestDelete(t *testing.T) {
 			t.Errorf("%s: %s", path, resp.Status)
 		}
 	}
-	for _, rest := range []string{wheel, ".meta/" + wheel + ".json", ".meta/" + wheel + ".metadata"} {
+	if notes, err := os.ReadFile(filepath.Join(x.Dir, "demo", ".meta", notesName)); err != nil || strings.Contains(string(notes), wheel) || !strings.Contains(string(notes), "demo-1.0.tar.gz") {
+		t.Errorf("what is known of files: %s, %v", notes, err)
+	}
+	for _, rest := range []string{wheel, ".meta/" + wheel + ".metadata"} {
 		if _, err := os.Lstat(filepath.Join(x.Dir, "demo", rest)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is still there: %v", rest, err)
 		}
@@ -168,7 +171,7 @@ func TestDamagedState(t *testing.T) {
 // At whatever step of a deletion the disk fails or the process dies: the file is served as before, or nobody gets it any more; a
 // deletion that was acknowledged holds; and to delete it again completes it.
 func TestDeleteFailsAtEachStep(t *testing.T) {
-	const name, total = "demo-1.0.tar.gz", 11
+	const name, total = "demo-1.0.tar.gz", 14
 	for n := range total + 1 {
 		for _, done := range []bool{false, true} {
 			f := openFolder(t, t.TempDir())
