@@ -25,6 +25,7 @@ type intake struct {
 	g     *Gateway
 	ctx   context.Context
 	text  string // of the token: never in an error, never logged
+	sent  int64  // bytes of the request; -1 if the client does not say it
 	form  *form
 	facts facts
 	up    Upload
@@ -37,7 +38,7 @@ type intake struct {
 // take reads one upload, checks it and keeps the file. On an error nobody sees
 // anything new, and the Grant and the Upload hold what was known, for the log.
 func (g *Gateway) take(w http.ResponseWriter, r *http.Request) (verifier.Grant, Upload, error) {
-	in := &intake{g: g, ctx: r.Context()}
+	in := &intake{g: g, ctx: r.Context(), sent: r.ContentLength}
 	in.up.ClientIP = g.cfg.ClientIP(r)
 	in.up.UserAgent = printable(r.UserAgent(), 200)
 	grant, err := in.run(w, r)
@@ -192,7 +193,11 @@ func (in *intake) stream(p *part) error {
 	defer func() { in.form.files += max(0, in.form.body.total-begun-readAhead) }()
 	in.form.body.left = in.g.cfg.MaxFile + chunk + readAhead
 	to := io.MultiWriter(digesters(in.hashes), backendWriter{in.staged})
-	buf := make([]byte, chunk)
+	size := int64(chunk)
+	if in.sent >= 0 {
+		size = min(chunk, max(in.sent, 512))
+	}
+	buf := make([]byte, size)
 	for first := true; ; first = false {
 		n, err := fill(p, buf)
 		ended := err == io.EOF

@@ -96,6 +96,9 @@ func (s *source) ReadAt(p []byte, at int64) (int, error) {
 	return n, err
 }
 
+// buffer is a buffer for reading size bytes a chunk at a time: most files are smaller than a chunk.
+func buffer(size int64) []byte { return make([]byte, min(chunk, max(size, 512))) }
+
 // section reads a part of the file.
 func (s *source) section(at, size int64) io.Reader { return io.NewSectionReader(s, at, size) }
 

@@ -14,10 +14,10 @@ const (
 // digester hashes files, one after the other, in memory that it keeps.
 type digester struct{ parts [ahead + 1][]byte }
 
-// part returns the n-th chunk of memory.
-func (d *digester) part(n int) []byte {
-	if d.parts[n] == nil {
-		d.parts[n] = make([]byte, chunk)
+// part returns the n-th part of the memory, which has room for size bytes or a chunk.
+func (d *digester) part(n int, size int64) []byte {
+	if int64(len(d.parts[n])) < min(chunk, size) || d.parts[n] == nil {
+		d.parts[n] = buffer(size)
 	}
 	return d.parts[n]
 }
@@ -25,12 +25,12 @@ func (d *digester) part(n int) []byte {
 // digest reads r, of about size bytes, to its end, and writes it to h. After an error, h has an unknown part of it.
 func (d *digester) digest(h hash.Hash, r io.Reader, size int64) error {
 	if size < largeFile {
-		_, err := io.CopyBuffer(onlyWriter{h}, r, d.part(0))
+		_, err := io.CopyBuffer(onlyWriter{h}, r, d.part(0, size))
 		return err
 	}
 	free, full := make(chan []byte, len(d.parts)), make(chan []byte, len(d.parts))
 	for n := range d.parts {
-		free <- d.part(n)
+		free <- d.part(n, size)
 	}
 	hashed := make(chan struct{})
 	go func() {

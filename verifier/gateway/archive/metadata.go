@@ -144,7 +144,7 @@ func readSmall(r io.Reader, size int64, what string) (string, error) {
 	}
 	var all strings.Builder
 	all.Grow(int(size))
-	_, err := io.Copy(&all, r)
+	_, err := io.CopyBuffer(&all, r, buffer(size))
 	if err != nil {
 		return "", err
 	}

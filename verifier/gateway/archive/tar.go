@@ -39,7 +39,7 @@ type tarFile struct {
 
 // checkTar reads an sdist that is a tar file (source distribution format).
 func checkTar(src *source, want Want) error {
-	packed := bufio.NewReaderSize(src.section(0, src.size), chunk)
+	packed := bufio.NewReaderSize(src.section(0, src.size), int(min(chunk, src.size)))
 	unzipped, err := gzip.NewReader(packed)
 	if err != nil {
 		return src.orFault(err, "it is not compressed with gzip")

@@ -139,7 +139,7 @@ func (z *zipFile) readDirectory(e end) error {
 	if e.entries > e.size/centralSize {
 		return fault("the directory of the zip file is too short for %d entries", e.entries)
 	}
-	r := bufio.NewReaderSize(z.src.section(int64(e.at), int64(e.size)), chunk)
+	r := bufio.NewReaderSize(z.src.section(int64(e.at), int64(e.size)), int(min(chunk, e.size)))
 	z.entries = make([]zipEntry, 0, e.entries)
 	left := int64(e.size)
 	z.allNames.Grow(int(min(e.size-e.entries*centralSize, MaxNames)))

@@ -15,7 +15,7 @@ import (
 func (z *zipFile) open(entry *zipEntry) io.Reader {
 	section := z.src.section(entry.data, entry.packed)
 	if z.packed == nil {
-		z.packed = bufio.NewReaderSize(section, chunk)
+		z.packed = bufio.NewReaderSize(section, int(min(chunk, z.src.size)))
 	}
 	z.packed.Reset(section)
 	c := &content{entry: entry, packed: z.packed, from: z.packed, crc: crc32.NewIEEE()}
