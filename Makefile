@@ -21,7 +21,7 @@ HOSTILE     ?= 1m
 TESTS       := GOGC=$${GOGC:-200} GORACE="atexit_sleep_ms=20 $(GORACE)" sh internal/realtest/inmemory.sh $(GO) test -vet=off
 
 # The slowest packages start first, and what waits most, so that no core is idle at the end.
-LONG        := ./cmd/rind ./issuer/web ./verifier/rootkeys ./issuer ./verifier/replication ./internal/deadline
+LONG        := ./cmd/rind ./issuer/web ./issuer ./verifier/replication ./internal/deadline
 
 # Tests that run without the race detector, which takes three to five times the CPU and finds nothing in them: suites that
 # drive rind, a browser and clients as processes of their own, or read rind's source (issuer/web renders ui's pages with the
@@ -31,10 +31,15 @@ OUTSIDE     := ./internal/e2e ./ui ./internal/faults ./internal/hostile ./intern
 ALONE       := ./authn/totp ./caveats ./internal/clientip ./internal/config ./internal/dist ./internal/feed ./internal/inspect ./internal/limits ./internal/names ./internal/private ./internal/problem ./internal/text ./internal/tokenscan ./verifier/gateway/archive
 LONE_TESTS  := ^(TestAccess|TestMethods|TestALeakedStoreMakesNothingWider|TestStoreIsAPlainMap|TestFlippedBits|TestEveryOrderEndsTheSame|TestStoreFailsAnywhere|TestKilledAtAnyMoment)$$
 
+# Suites that use bbolt themselves. All others run with a bbolt that is compiled without the race detector: it empties each page byte
+# by byte, a call of the detector each, for a fifth to a quarter of their CPU.
+STORES      := ./verifier/rootkeys ./internal/kv/boltkv ./verifier/gateway/policy/ledger
+QUIET_BOLT  := -gcflags='go.etcd.io/bbolt/...=-race=false -dwarf=false'
+
 # Suites that run a second time, on PostgreSQL. The race detector has seen their code in the first run.
 ON_BOTH     := ./authn ./issuer ./issuer/tokens ./issuer/followers ./issuer/projects ./issuer/ledger ./internal/audit ./internal/notices ./internal/instance
 
-.PHONY: run build check test raced outside on-postgres bench fuzz soak hostile installers lint fmt tools picture
+.PHONY: run build check test raced raced-stores outside on-postgres bench fuzz soak hostile installers lint fmt tools picture
 
 run: build
 	./bin/rind serve
@@ -46,16 +51,21 @@ build:
 # It takes a minute or two on two idle cores. It does not set -short, which would try properties too few times.
 check:
 	$(GO) vet ./...
-	RIND_SKIP_REAL=1 RIND_SKIP_SERVERS=1 $(TESTS) -p 3 -skip '$(PROCESSES)' $(LONG) ./...
+	RIND_SKIP_REAL=1 RIND_SKIP_SERVERS=1 $(TESTS) -p 3 -skip '$(PROCESSES)' $(LONG) $(STORES) ./...
 
 # Lint runs first, so that the output ends with go test's own lines; it computes while the tools wait for the network.
-# Five packages run at once, whatever the number of cores: many of them wait for a browser, a proxy, a database or a time-out.
+# Six packages run at once, whatever the number of cores: many of them wait for a browser, a proxy, a database or a time-out.
+# -dwarf=false: nobody looks at these programs with a debugger, and to compile them takes a sixth less without what it needs.
+test: export GOFLAGS := $(strip $(GOFLAGS) -gcflags=all=-dwarf=false)
 test:
 	+$(MAKE) --no-print-directory -j2 tools lint
-	+$(MAKE) --no-print-directory -j3 -k raced outside on-postgres
+	+$(MAKE) --no-print-directory -j4 -k raced raced-stores outside on-postgres
 
 raced:
-	$(TESTS) -race -p 3 -timeout 30m -skip '$(LONE_TESTS)' $(LONG) $$($(GO) list ./... | grep -Fvx "$$($(GO) list $(OUTSIDE) $(ALONE))")
+	$(TESTS) -race $(QUIET_BOLT) -p 3 -timeout 30m -skip '$(LONE_TESTS)' $(LONG) $$($(GO) list ./... | grep -Fvx "$$($(GO) list $(OUTSIDE) $(ALONE) $(STORES))")
+
+raced-stores:
+	$(TESTS) -race -p 1 -timeout 30m -skip '$(LONE_TESTS)' $(STORES)
 
 outside:
 	@set -x; code=0; \
