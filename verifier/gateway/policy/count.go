@@ -179,9 +179,13 @@ func (t terms) decide(files []File, list listing, f File) error {
 	case t.closes > 0 && !first.IsZero() && f.At.Sub(first) >= t.closes:
 		return refuse(http.StatusBadRequest, "Release %s of project '%s' is closed: its first file was uploaded on %s, and releases close %s after that. Upload a new version.", f.Version, f.Project, first.Format("2006-01-02"), days(t.closes))
 	case t.maxProject > 0 && total > t.maxProject:
-		return refuse(http.StatusRequestEntityTooLarge, "Project size too large. Limit for project '%s' total size is %s.", f.Project, size(t.maxProject))
+		return t.projectTooLarge(f.Project)
 	}
 	return nil
+}
+
+func (t terms) projectTooLarge(project string) error {
+	return refuse(http.StatusRequestEntityTooLarge, "Project size too large. Limit for project '%s' total size is %s.", project, size(t.maxProject))
 }
 
 func refuse(status int, format string, args ...any) error {

@@ -174,6 +174,9 @@ func (s *staged) Check(up gateway.Upload) error {
 	if t.maxFile > 0 && up.Size > t.maxFile {
 		return tooLarge(up.Project, t.maxFile)
 	}
+	if t.maxProject > 0 && up.Size > t.maxProject { // also where nothing else is there
+		return t.projectTooLarge(up.Project)
+	}
 	return nil
 }
 

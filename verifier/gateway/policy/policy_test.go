@@ -343,6 +343,34 @@ func TestWheelsAndUsers(t *testing.T) {
 	h.want(h.uploadAs("", "1.0", "acme3-1.0-py3-none-any.whl", "a"), "policy: it is not known who uploads")
 }
 
+// TestCheckBeforeARegistration: a first upload that the rules would refuse whatever is there is refused before its project gets a name.
+func TestCheckBeforeARegistration(t *testing.T) {
+	h := newHouse(t, policy.Rule{Projects: []string{"old"}, WheelsOnly: ptr(true), MaxFile: ptr(int64(4))},
+		policy.Rule{Projects: []string{"*"}, MaxProject: ptr(int64(5))})
+	for _, c := range []struct {
+		project, name string
+		size          int64
+		want          string
+	}{
+		{"demo", "demo-1.0.tar.gz", 5, "none"},
+		{"demo", "demo-1.0.tar.gz", 6, "413 Project size too large. Limit for project 'demo' total size is 5 bytes."},
+		{"old", wheel("1.0", "any"), 5, "413 File too large. Limit for project 'old' is 4 bytes."},
+		{"old", "old-1.0.tar.gz", 1, "400 This index takes only wheels"},
+	} {
+		s, err := h.policy.Reserve(context.Background(), gateway.Upload{Filename: c.name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := "none"
+		if err := s.(gateway.Prechecked).Check(gateway.Upload{Project: c.project, Version: "1.0", Filename: c.name, Size: c.size}); err != nil {
+			got = said(err)
+		}
+		h.want(got, c.want)
+		s.Discard()
+	}
+	h.want(h.upload("1.0", "demo-1.0.tar.gz", "123456"), "413 Project size too large. Limit for project 'demo' total size is 5 bytes.")
+}
+
 func TestRulesThatAreWrong(t *testing.T) {
 	for _, r := range []policy.Rule{
 		{}, {Projects: []string{"Demo"}}, {Projects: []string{""}}, {Projects: []string{"a*b"}}, {Projects: []string{"a_b"}}, {Projects: []string{"demo"}, Users: []string{}},
