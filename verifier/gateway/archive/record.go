@@ -11,6 +11,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/rind-dev/rind/verifier/gateway/internal/digester"
 )
 
 // algorithm is a hash function that RECORD may name.
@@ -117,11 +119,11 @@ func (z *zipEntry) record(digest, size string) error {
 
 // checkRecorded reads all files, and compares their content with RECORD.
 func (z *zipFile) checkRecorded() error {
-	var all digester
+	var files digester.Digester
 	for i := range z.entries {
 		entry := &z.entries[i]
 		h := entry.want.algorithm.new()
-		if err := all.digest(h, z.open(entry), entry.size); err != nil {
+		if err := files.Digest(h, z.open(entry), entry.size); err != nil {
 			return err
 		}
 		if sum := h.Sum(nil); entry.want.algorithm != none && !bytes.Equal(sum[:len(entry.want.digest)], entry.want.digest[:]) {

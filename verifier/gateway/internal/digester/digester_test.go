@@ -1,4 +1,4 @@
-package archive
+package digester
 
 import (
 	"bytes"
@@ -27,8 +27,8 @@ func (o *onceFails) Read(p []byte) (int, error) {
 // a chunk and is not repeated.
 func TestDigester(t *testing.T) {
 	broken := errors.New("broken")
-	var d digester
-	for _, size := range []int{0, 1, chunk - 1, chunk, largeFile - 1, largeFile, largeFile + 1, largeFile + chunk - 1, 40 * chunk} {
+	var d Digester
+	for _, size := range []int{0, 1, chunk - 1, chunk, large - 1, large, large + 1, large + chunk - 1, 40 * chunk} {
 		content := bytes.Repeat([]byte("0123456789abcdef!"), size/17+1)[:size]
 		for name, wrap := range map[string]func(io.Reader) io.Reader{
 			"whole":         func(r io.Reader) io.Reader { return r },
@@ -37,11 +37,11 @@ func TestDigester(t *testing.T) {
 			"a little more": func(r io.Reader) io.Reader { return iotest.DataErrReader(iotest.HalfReader(r)) },
 		} {
 			h := sha256.New()
-			err := d.digest(h, wrap(bytes.NewReader(content)), int64(size))
+			err := d.Digest(h, wrap(bytes.NewReader(content)), int64(size))
 			if want := sha256.Sum256(content); err != nil || !bytes.Equal(h.Sum(nil), want[:]) {
 				t.Errorf("%d bytes, %s: %x, want %x, %v", size, name, h.Sum(nil), want, err)
 			}
-			err = d.digest(sha256.New(), &onceFails{wrap(bytes.NewReader(content)), broken}, int64(size))
+			err = d.Digest(sha256.New(), &onceFails{wrap(bytes.NewReader(content)), broken}, int64(size))
 			if !errors.Is(err, broken) {
 				t.Errorf("%d bytes, %s: the error of the reader is lost: %v", size, name, err)
 			}
