@@ -48,7 +48,8 @@ build:
 	$(GO) build -trimpath -o bin/rind ./cmd/rind
 
 # The daily habit: all tests that need no real client, no browser and no process of its own, without the race detector.
-# It takes a minute or two on two idle cores. It does not set -short, which would try properties too few times.
+# On two idle cores it takes a minute after a change, and a minute and a half where go test remembers no result. It does not set -short,
+# which would try properties too few times.
 check:
 	$(GO) vet ./...
 	RIND_SKIP_REAL=1 RIND_SKIP_SERVERS=1 $(TESTS) -p 3 -skip '$(PROCESSES)' $(LONG) $(STORES) ./...
