@@ -59,7 +59,7 @@ func (s *stagedFile) Write(p []byte) (int, error) {
 		}
 	}
 	s.unsynced = 0
-	go func(file stageFile) { s.syncing <- file.Sync() }(s.file)
+	go func(file stageFile, done chan<- error) { done <- file.Sync() }(s.file, s.syncing)
 	return n, nil
 }
 
