@@ -24,8 +24,11 @@ import (
 // test waits this long.
 const Patience = 2 * time.Minute
 
-// pollEvery is how long Eventually waits between two looks.
-const pollEvery = 10 * time.Millisecond
+// How long Eventually waits between two looks: the longer it has waited, the longer, because looks take CPU from what it waits for.
+const (
+	pollEvery  = 10 * time.Millisecond
+	pollAtMost = 100 * time.Millisecond
+)
 
 // Output keeps what is written to it. It is safe for concurrent use.
 type Output struct {
@@ -241,13 +244,13 @@ func Within(t testing.TB, limit time.Duration, what string, look func() error) {
 func wait(ctx context.Context, limit time.Duration, over <-chan struct{}, look func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	for {
+	for began := time.Now(); ; {
 		err := look()
 		if err == nil {
 			return nil
 		}
 		select {
-		case <-time.After(pollEvery):
+		case <-time.After(min(max(pollEvery, time.Since(began)/20), pollAtMost)):
 		case <-over:
 			return err
 		case <-ctx.Done():
