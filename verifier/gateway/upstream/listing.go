@@ -256,8 +256,9 @@ func readHTML(r io.Reader, base *url.URL, wanted func(name string) bool) (files 
 // compare compares an upload with what the index has. repeated means that it has the same file. The error says that it
 // has a different file with that name, or with an equivalent one.
 func (u *Upstream) compare(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
+	mine := dist.Identity(up.Filename, up.Project)
 	files, err := u.shared.join(ctx, up.Project,
-		func(name string) bool { return name == up.Filename || dist.Equivalent(name, up.Filename, up.Project) },
+		func(name, identity string) bool { return name == up.Filename || identity != "" && identity == mine },
 		func(ctx context.Context, wanted func(string) bool) ([]listed, error) {
 			ctx, cancel := context.WithTimeout(ctx, listTime)
 			defer cancel()

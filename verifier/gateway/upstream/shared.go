@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/rind-dev/rind/internal/dist"
 )
 
 // sharedLists lets uploads to one project that need its list at the same time read one page together. A list is asked for only
@@ -20,17 +22,21 @@ type projectLists struct {
 	next    *sharedList // waits for the one that is being read; nil: nobody waits
 }
 
+// wants says whether an upload has to know of a file, by its name and the [dist.Identity] of that, which all who share a list would
+// otherwise compute again for each file.
+type wants func(name, identity string) bool
+
 // sharedList is one list, and the uploads that share it.
 type sharedList struct {
-	wanted []func(name string) bool // of each upload; a file is kept if one of them wants it
-	done   chan struct{}            // closed when files and err are set
+	wanted []wants       // of each upload; a file is kept if one of them wants it
+	done   chan struct{} // closed when files and err are set
 	files  []listed
 	err    error
 }
 
 // join returns the files of a project for which wanted holds, and those that others who share the list wanted. read reads them; it
 // has to end by itself, and gets a context that does not end with ctx. If ctx ends first, the error is a Refusal with 503.
-func (s *sharedLists) join(ctx context.Context, project string, wanted func(name string) bool,
+func (s *sharedLists) join(ctx context.Context, project string, wanted wants,
 	read func(ctx context.Context, wanted func(name string) bool) ([]listed, error)) ([]listed, error) {
 	s.mu.Lock()
 	p := s.byProject[project]
@@ -68,13 +74,13 @@ func (s *sharedLists) run(ctx context.Context, project string, p *projectLists, 
 			return
 		}
 		s.mu.Unlock()
-		now.read(ctx, read)
+		now.read(ctx, project, read)
 	}
 }
 
 // read reads the list for all who share it. If reading panics, those get an error, because nothing else would keep the process alive:
 // net/http catches a panic in the goroutine of a request only.
-func (l *sharedList) read(ctx context.Context, read func(context.Context, func(string) bool) ([]listed, error)) {
+func (l *sharedList) read(ctx context.Context, project string, read func(context.Context, func(string) bool) ([]listed, error)) {
 	defer close(l.done)
 	defer func() {
 		if p := recover(); p != nil {
@@ -82,6 +88,7 @@ func (l *sharedList) read(ctx context.Context, read func(context.Context, func(s
 		}
 	}()
 	l.files, l.err = read(ctx, func(name string) bool {
-		return slices.ContainsFunc(l.wanted, func(wants func(string) bool) bool { return wants(name) })
+		identity := dist.Identity(name, project)
+		return slices.ContainsFunc(l.wanted, func(w wants) bool { return w(name, identity) })
 	})
 }

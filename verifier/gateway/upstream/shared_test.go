@@ -49,7 +49,7 @@ func TestSharedLists(t *testing.T) {
 	}
 	results := make(chan result)
 	ask := func(ctx context.Context, i int) {
-		files, err := s.join(ctx, "demo", func(name string) bool { return name == fmt.Sprintf("file-%d", i) }, r.read)
+		files, err := s.join(ctx, "demo", func(name, _ string) bool { return name == fmt.Sprintf("file-%d", i) }, r.read)
 		results <- result{i, files, err}
 	}
 	joined := func(n int) {
@@ -106,7 +106,7 @@ func TestSharedLists(t *testing.T) {
 // A page that makes its reader panic costs those who wanted it an answer, and nobody else anything.
 func TestAListThatPanics(t *testing.T) {
 	s := &sharedLists{byProject: map[string]*projectLists{}}
-	all := func(string) bool { return true }
+	all := func(string, string) bool { return true }
 	_, err := s.join(t.Context(), "demo", all, func(context.Context, func(string) bool) ([]listed, error) { panic("a bad page") })
 	var refused *gateway.Refusal
 	if !errors.As(err, &refused) || refused.Status != 503 || !strings.Contains(refused.Err.Error(), "a bad page") {
