@@ -31,8 +31,8 @@ OUTSIDE     := ./internal/e2e ./ui ./internal/faults ./internal/hostile ./intern
 ALONE       := ./authn/totp ./caveats ./internal/clientip ./internal/config ./internal/dist ./internal/feed ./internal/inspect ./internal/limits ./internal/names ./internal/private ./internal/problem ./internal/text ./internal/tokenscan ./verifier/gateway/archive
 LONE_TESTS  := ^(TestAccess|TestMethods|TestALeakedStoreMakesNothingWider|TestStoreIsAPlainMap|TestFlippedBits|TestEveryOrderEndsTheSame|TestStoreFailsAnywhere|TestKilledAtAnyMoment)$$
 
-# Suites that use bbolt themselves. All others run with a bbolt that is compiled without the race detector: it empties each page byte
-# by byte, a call of the detector each, for a fifth to a quarter of their CPU.
+# Suites that use bbolt themselves. All others run with a bbolt that is compiled without the race detector: bbolt empties each
+# page byte by byte, and to tell the detector of each byte takes a fifth to a quarter of their CPU.
 STORES      := ./verifier/rootkeys ./internal/kv/boltkv ./verifier/gateway/policy/ledger
 QUIET_BOLT  := -gcflags='go.etcd.io/bbolt/...=-race=false -dwarf=false'
 

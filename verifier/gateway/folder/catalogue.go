@@ -330,17 +330,17 @@ func (f *Folder) file(ctx context.Context, s *cachedFolder, name string) (file F
 	if err != nil {
 		return File{}, false, err
 	}
-	if known, ok := f.noted(s, name, info); ok {
+	if known, ok := f.noted(s, name, info, false); ok {
 		return known, false, nil
 	}
 	f.learn.Lock() // one at a time: the readers of a new, large file wait for the first
 	defer f.learn.Unlock()
-	if known, ok := f.noted(s, name, info); ok {
+	if known, ok := f.noted(s, name, info, true); ok {
 		return known, false, nil
 	}
 	file, err = f.examine(ctx, s.name, name)
 	if err != nil {
 		return File{}, false, fmt.Errorf("folder: reading %s: %w", name, err)
 	}
-	return f.note(f.catalogue.folder(s.name), file, info, false), true, nil // s may be one that the catalogue let go of: an upload would not know it
+	return f.note(s, file, info, false), true, nil
 }

@@ -118,8 +118,11 @@ func normalVersion(s string) string {
 	return version.String()
 }
 
-// weight estimates how many bytes of memory it takes.
+// weight estimates how many bytes of memory it takes; no file takes none.
 func (file File) weight() int64 {
+	if file.Name == "" {
+		return 0
+	}
 	return int64(len(file.Name)+len(file.Version)+len(file.SHA256)+len(file.MetadataSHA256)+len(file.RequiresPython)) + 184
 }
 

@@ -64,8 +64,8 @@ var folderID = regexp.MustCompile(`^[a-z2-7]{26}$`)
 // A file appears whole or not at all, by a hard link from the staging folder. It
 // is never replaced, and no file whose name is an equivalent spelling is added
 // beside it. Files that an operator copies into a project's folder are listed like
-// uploaded ones; what is in .meta is made again from the file if it is missing or
-// about a file of another size or time. What Delete removed stays away: a file that is put back by hand is not served until its name is taken
+// uploaded ones; what .meta does not say, or says about a file of another size or
+// time, is learned from the file. What Delete removed stays away: a file that is put back by hand is not served until its name is taken
 // out of .index.json. Only one process may use a folder at a time. Several
 // goroutines may call the methods at once.
 type Folder struct {
@@ -80,6 +80,7 @@ type Folder struct {
 
 	naming sync.Mutex // held from the search for an equivalent file to the link, and while .index.json is written
 	learn  sync.Mutex // held while a file is read to learn what .meta lacks
+	noting sync.Mutex // held while .meta is written
 }
 
 // Option changes how a Folder works.

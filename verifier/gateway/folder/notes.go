@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"sync"
@@ -23,12 +25,15 @@ const maxNote = 16 << 10
 // spareNotes is how many lines about files that are gone, or about which there is a newer one, are always tolerated.
 const spareNotes = 1000
 
-// notes are what is known of the files of a project. They are read from .meta once. Nothing depends on them: what is missing, or was
-// cut off by a crash, is learned again from the file.
+// notes are what is known of the files of a project. What is missing in .meta, or was cut off by a crash, is learned from the file,
+// except what only its upload said: its time and its requires-python. The catalogue may let go of notes that are still in use, and make
+// others for the project, so each change looks whether .meta is as these notes know it, under [Folder.noting].
 type notes struct {
 	mu    sync.Mutex
-	known map[string]File // by name; nil until .meta was read
+	known map[string]File // by name
 	lines int             // in .meta
+	seen  fs.FileInfo     // the file in .meta when it was last read or written through these notes; nil: it was not there
+	read  bool            // to its end
 }
 
 // noteLine is a line of .meta.
@@ -39,21 +44,38 @@ type noteLine struct {
 
 func notesPlace(project string) string { return path.Join(project, metaDir, notesName) }
 
-// read reads .meta, unless that was done. The lock is held. It returns how many bytes of memory that took, about.
-func (n *notes) read(f *Folder, project string) (grown int64) {
-	if n.known != nil {
-		return 0
+// refresh reads .meta, unless it is as it was when these notes read or wrote it: an operator may have changed it, or others through
+// notes of their own. The lock is held. It returns how many bytes of memory that took, about.
+func (n *notes) refresh(f *Folder, project string) (grown int64, err error) {
+	if n.known == nil {
+		n.known = map[string]File{}
 	}
-	n.known, n.lines = map[string]File{}, 0
+	info, err := f.root.Stat(notesPlace(project))
+	if isMissing(err) {
+		n.lines, n.seen, n.read = 0, nil, true
+		return 0, nil
+	}
+	if err == nil && n.read && n.seen != nil && os.SameFile(info, n.seen) && info.Size() == n.seen.Size() {
+		return 0, nil
+	}
+	n.read = false
+	if err != nil {
+		return 0, err
+	}
 	file, err := f.root.Open(notesPlace(project))
 	if err != nil {
-		return 0
+		return 0, err
 	}
 	defer file.Close()
+	n.lines = 0
 	for r := bufio.NewReaderSize(file, maxNote); ; {
 		text, more, err := r.ReadLine()
+		if err == io.EOF {
+			n.seen, n.read = info, true
+			return grown, nil
+		}
 		if err != nil {
-			return grown
+			return grown, err
 		}
 		if len(text) > 0 {
 			n.lines++
@@ -62,8 +84,8 @@ func (n *notes) read(f *Folder, project string) (grown int64) {
 			_, more, err = r.ReadLine()
 		}
 		if known, ok := parseNote(text); ok {
+			grown += known.weight() - n.known[known.Name].weight()
 			n.known[known.Name] = known
-			grown += known.weight()
 		}
 	}
 }
@@ -80,10 +102,14 @@ func parseNote(text []byte) (File, bool) {
 		file.Version == normalVersion(file.Version) && dist.Listable(file.RequiresPython)
 }
 
-// noted returns what is known about a file, if it describes the file that has size and time of info.
-func (f *Folder) noted(s *cachedFolder, name string, now fs.FileInfo) (File, bool) {
+// noted returns what is known about a file, if it describes the file that has size and time of info. With again it looks whether .meta
+// has changed.
+func (f *Folder) noted(s *cachedFolder, name string, now fs.FileInfo, again bool) (File, bool) {
 	s.notes.mu.Lock()
-	grown := s.notes.read(f, s.name)
+	var grown int64
+	if again || !s.notes.read {
+		grown, _ = s.notes.refresh(f, s.name)
+	}
 	file, ok := s.notes.known[name]
 	s.notes.mu.Unlock()
 	f.catalogue.grow(s, grown)
@@ -91,17 +117,23 @@ func (f *Folder) noted(s *cachedFolder, name string, now fs.FileInfo) (File, boo
 }
 
 // note writes down what is known about a file, in memory and in .meta. If something is known already that describes the file, that
-// stays, unless replace is set: an upload knows more than its file shows.
+// stays, unless replace is set: an upload knows more than its file shows. While .meta can't be read, only uploads are added to it.
 func (f *Folder) note(s *cachedFolder, file File, now fs.FileInfo, replace bool) File {
+	f.noting.Lock()
+	defer f.noting.Unlock()
 	s.notes.mu.Lock()
-	grown := s.notes.read(f, s.name)
+	grown, err := s.notes.refresh(f, s.name)
 	known, ok := s.notes.known[file.Name]
 	if !ok || replace || !known.describes(now) {
+		grown += file.weight() - known.weight()
 		known = file
 		s.notes.known[file.Name] = file
-		grown += file.weight()
-		if f.appendNote(s.name, file) == nil {
-			s.notes.lines++
+		if err == nil || replace {
+			info, failed := f.appendNote(s.name, file)
+			if failed == nil && err == nil {
+				s.notes.lines++
+				s.notes.seen = info
+			}
 		}
 	}
 	s.notes.mu.Unlock()
@@ -110,10 +142,10 @@ func (f *Folder) note(s *cachedFolder, file File, now fs.FileInfo, replace bool)
 }
 
 // appendNote adds a line to .meta. It begins with a line end, so that what a crash left there spoils no other line.
-func (f *Folder) appendNote(project string, known File) error {
+func (f *Folder) appendNote(project string, known File) (fs.FileInfo, error) {
 	text, err := json.Marshal(noteLine{known.Name, known})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	file, err := f.disk.append(notesPlace(project))
 	if isMissing(err) {
@@ -123,17 +155,23 @@ func (f *Folder) appendNote(project string, known File) error {
 		}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = file.Write(append([]byte{'\n'}, text...))
-	return errors.Join(err, file.Close())
+	info, statErr := file.Stat()
+	return info, errors.Join(err, statErr, file.Close())
 }
 
 // tidyNotes writes .meta anew when most of it is about files that are gone, or was replaced. files is how many there are.
 func (f *Folder) tidyNotes(s *cachedFolder, files int) {
+	f.noting.Lock()
+	defer f.noting.Unlock()
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
 	if s.notes.lines <= 2*files+spareNotes {
+		return
+	}
+	if _, err := s.notes.refresh(f, s.name); err != nil {
 		return
 	}
 	_ = f.rewriteNotes(s, func(name string) bool { // after an error, the old lines serve as well
@@ -144,9 +182,13 @@ func (f *Folder) tidyNotes(s *cachedFolder, files int) {
 
 // forgetNotes removes what is known of some files, from .meta and from memory.
 func (f *Folder) forgetNotes(s *cachedFolder, names []string) error {
+	f.noting.Lock()
+	defer f.noting.Unlock()
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
-	s.notes.read(f, s.name)
+	if _, err := s.notes.refresh(f, s.name); err != nil {
+		return err
+	}
 	isKnown := func(name string) bool { _, ok := s.notes.known[name]; return ok }
 	if !slices.ContainsFunc(names, isKnown) {
 		return nil
@@ -162,17 +204,28 @@ func (f *Folder) rewriteNotes(s *cachedFolder, keep func(name string) bool) erro
 		if !keep(name) {
 			continue
 		}
-		text, err := json.Marshal(noteLine{name, known})
-		if err != nil {
-			return err
-		}
 		left[name] = known
+		text, err := json.Marshal(noteLine{name, known})
+		if err != nil { // its time has a year that JSON can't say
+			continue
+		}
 		all.WriteByte('\n')
 		all.Write(text)
 	}
-	if err := f.replace(notesPlace(s.name), all.Bytes(), false); err != nil {
+	err := f.replace(notesPlace(s.name), all.Bytes(), true)
+	if isMissing(err) { // somebody removed .meta, and with it the lines
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
-	s.notes.known, s.notes.lines = left, len(left)
+	var freed int64
+	for name, known := range s.notes.known {
+		if _, ok := left[name]; !ok {
+			freed += known.weight()
+		}
+	}
+	f.catalogue.grow(s, -freed)
+	s.notes.known, s.notes.lines, s.notes.read = left, len(left), false // so that it is read again before it is written
 	return nil
 }

@@ -171,7 +171,7 @@ func TestDamagedState(t *testing.T) {
 // At whatever step of a deletion the disk fails or the process dies: the file is served as before, or nobody gets it any more; a
 // deletion that was acknowledged holds; and to delete it again completes it.
 func TestDeleteFailsAtEachStep(t *testing.T) {
-	const name, total = "demo-1.0.tar.gz", 14
+	const name, total = "demo-1.0.tar.gz", 16
 	for n := range total + 1 {
 		for _, done := range []bool{false, true} {
 			f := openFolder(t, t.TempDir())

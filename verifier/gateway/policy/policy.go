@@ -162,8 +162,19 @@ func (s *staged) Write(b []byte) (int, error) {
 	return s.Staged.Write(b)
 }
 
-// Check implements [gateway.Prechecked]: it checks all rules that need no ledger.
+// Check implements [gateway.Prechecked]: it checks all rules that need no ledger, and whether the file alone is too large for a new project.
 func (s *staged) Check(up gateway.Upload) error {
+	if err := s.check(up); err != nil {
+		return err
+	}
+	if t := s.policy.cfg.Rules.of(up.Project); t.maxProject > 0 && up.Size > t.maxProject {
+		return t.projectTooLarge(up.Project)
+	}
+	return nil
+}
+
+// check checks all rules that need no ledger.
+func (s *staged) check(up gateway.Upload) error {
 	t := s.policy.cfg.Rules.of(up.Project)
 	if t.users != nil && (up.UserID == "" || up.UserName == "") {
 		return errors.New("policy: it is not known who uploads")
@@ -174,16 +185,13 @@ func (s *staged) Check(up gateway.Upload) error {
 	if t.maxFile > 0 && up.Size > t.maxFile {
 		return tooLarge(up.Project, t.maxFile)
 	}
-	if t.maxProject > 0 && up.Size > t.maxProject { // also where nothing else is there
-		return t.projectTooLarge(up.Project)
-	}
 	return nil
 }
 
 // Commit implements [gateway.Staged].
 func (s *staged) Commit(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
 	defer s.Staged.Discard()
-	if err := s.Check(up); err != nil {
+	if err := s.check(up); err != nil {
 		return false, err
 	}
 	t := s.policy.cfg.Rules.of(up.Project)

@@ -369,6 +369,13 @@ func TestCheckBeforeARegistration(t *testing.T) {
 		s.Discard()
 	}
 	h.want(h.upload("1.0", "demo-1.0.tar.gz", "123456"), "413 Project size too large. Limit for project 'demo' total size is 5 bytes.")
+
+	// A file that is there is not new: the operator lowers the limit afterwards.
+	h.want(h.upload("1.0", "demo-1.0.tar.gz", "12345"), "kept")
+	h.rules = policy.Rules{{Projects: []string{"*"}, MaxProject: ptr(int64(4))}}
+	h.open(h.path)
+	h.want(h.upload("1.0", "demo-1.0.tar.gz", "12345"), "repeated")
+	h.want(h.upload("1.0", "demo-1.0.tar.gz", "54321"), "400 ")
 }
 
 func TestRulesThatAreWrong(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 const (
 	chunk = 32 << 10  // bytes that are read, and hashed, at a time
 	large = 256 << 10 // bytes of a file from which on a second goroutine hashes: to start it for less saves nothing
-	ahead = 3         // chunks that are read before the first of them is hashed
+	ahead = 3         // chunks that are read while another is hashed
 )
 
 // Digester hashes files, one after the other, in memory that it keeps: at most 128 KiB. One goroutine at a time uses it.
@@ -35,10 +35,11 @@ func (d *Digester) Digest(h hash.Hash, r io.Reader, size int64) error {
 			free <- part[:chunk]
 		}
 	}()
-	err := parts(r, free, full)
-	close(full)
-	<-hashed
-	return err
+	defer func() { // also if r panics
+		close(full)
+		<-hashed
+	}()
+	return parts(r, free, full)
 }
 
 // part returns the n-th part of the memory, which has room for size bytes or a chunk.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"runtime"
 	"testing"
 	"testing/iotest"
 )
@@ -46,5 +47,30 @@ func TestDigester(t *testing.T) {
 				t.Errorf("%d bytes, %s: the error of the reader is lost: %v", size, name, err)
 			}
 		}
+	}
+}
+
+// broken is a reader that panics, as a decompressor with a fault would.
+type broken struct{ reads int }
+
+func (b *broken) Read(p []byte) (int, error) {
+	b.reads++
+	if b.reads > 2 {
+		panic("a fault")
+	}
+	return len(p), nil
+}
+
+// TestDigesterEndsItsGoroutine: also if the reader panics, which net/http survives.
+func TestDigesterEndsItsGoroutine(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 20 {
+		func() {
+			defer func() { _ = recover() }()
+			_ = new(Digester).Digest(sha256.New(), &broken{}, large)
+		}()
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines, %d before", n, before)
 	}
 }
