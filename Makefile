@@ -109,7 +109,7 @@ fuzz:
 lint: $(TOOLS)/staticcheck
 	@un=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 	  if [ -n "$$un" ]; then echo "not formatted (run 'make fmt'):"; echo "$$un"; exit 1; fi
-	$(GO) vet ./...
+	GOGC=400 $(GO) vet ./... # an eighth less CPU
 	GOGC=400 $(TOOLS)/staticcheck ./... # a fifth less CPU, and 400 MB more memory
 	cd verifier/bench && $(GO) vet ./... && $(TOOLS)/staticcheck ./...
 	cd internal/realtest/oidcprovider && $(GO) vet . && $(TOOLS)/staticcheck .
