@@ -304,7 +304,7 @@ func TestNotesSurviveAPowerCut(t *testing.T) {
 
 // TestMemoryOfNotes: what is replaced or forgotten no longer counts.
 func TestMemoryOfNotes(t *testing.T) {
-	f, _ := uploads(t, 1)
+	f, dir := uploads(t, 1)
 	s := f.catalogue.folder("demo")
 	var after [2]int64
 	for round := range after {
@@ -314,6 +314,7 @@ func TestMemoryOfNotes(t *testing.T) {
 			if err := f.Delete(t.Context(), "demo", []string{sdist("demo", version)}); err != nil {
 				t.Fatal(err)
 			}
+			age(t, filepath.Join(dir, "demo"), time.Duration(n+1)*time.Minute) // so that the next upload sees that a name is free
 		}
 		f.catalogue.mu.Lock()
 		after[round] = s.size
