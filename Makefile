@@ -48,7 +48,7 @@ build:
 	$(GO) build -trimpath -o bin/rind ./cmd/rind
 
 # The daily habit: all tests that need no real client, no browser and no process of its own, without the race detector.
-# On two idle cores it takes a minute after a change, and a minute and a half where go test remembers no result. It does not set -short,
+# On two idle cores it takes about a minute after a change, and a hundred seconds where go test remembers no result. It does not set -short,
 # which would try properties too few times.
 check:
 	$(GO) vet ./...
@@ -109,7 +109,7 @@ fuzz:
 lint: $(TOOLS)/staticcheck
 	@un=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 	  if [ -n "$$un" ]; then echo "not formatted (run 'make fmt'):"; echo "$$un"; exit 1; fi
-	GOGC=400 $(GO) vet ./... # an eighth less CPU
+	GOGC=400 $(GO) vet ./... # a tenth less CPU
 	GOGC=400 $(TOOLS)/staticcheck ./... # a fifth less CPU, and 400 MB more memory
 	cd verifier/bench && $(GO) vet ./... && $(TOOLS)/staticcheck ./...
 	cd internal/realtest/oidcprovider && $(GO) vet . && $(TOOLS)/staticcheck .

@@ -62,7 +62,8 @@ const pageReaders = 4
 func readPages(s *server, c uploadsConfig) error {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: pageReaders}, Timeout: 5 * time.Minute}
 	defer client.CloseIdleConnections()
-	etag, sized := "", int64(0)
+	etag, sized := "", int64(0) // of the page; with an etag, get asks whether it has changed
+	first := ""                 // the page's ETag
 	get := func() error {
 		r, err := http.NewRequest(http.MethodGet, s.url+"simple/many/", nil)
 		if err != nil {
@@ -105,20 +106,20 @@ func readPages(s *server, c uploadsConfig) error {
 			err = fmt.Errorf("%s, with %d files", res.Status, bytes.Count(body, []byte("<a ")))
 		}
 		if want == http.StatusOK && etag == "" {
-			s.failed = res.Header.Get("ETag")
+			first = res.Header.Get("ETag")
 		}
 		return err
 	}
 	rate := func() (float64, error) {
 		var n atomic.Int64
-		var first atomic.Pointer[error]
+		var failed atomic.Pointer[error]
 		var wg sync.WaitGroup
 		began := time.Now()
 		for range pageReaders {
 			wg.Go(func() {
-				for again := true; again && first.Load() == nil; again = time.Since(began) < 2*c.small {
+				for again := true; again && failed.Load() == nil; again = time.Since(began) < 2*c.small {
 					if err := get(); err != nil {
-						first.Store(&err)
+						failed.Store(&err)
 						return
 					}
 					n.Add(1)
@@ -126,7 +127,7 @@ func readPages(s *server, c uploadsConfig) error {
 			})
 		}
 		wg.Wait()
-		if err := first.Load(); err != nil {
+		if err := failed.Load(); err != nil {
 			return 0, *err
 		}
 		return float64(n.Load()) / time.Since(began).Seconds(), nil
@@ -135,15 +136,15 @@ func readPages(s *server, c uploadsConfig) error {
 	if err := get(); err != nil {
 		return err
 	}
-	first := time.Since(began)
+	took := time.Since(began)
 	time.Sleep(3 * time.Second) // a folder that changed in the last two seconds is listed anew each time: file systems round times by that much
 	pages, err := rate()
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: a page of %d files: the first in %s, then %.0f a second", s.name, c.pages, first.Round(time.Millisecond), pages)
-	if s.failed != "" {
-		etag = s.failed
+	fmt.Printf("%s: a page of %d files: the first in %s, then %.0f a second", s.name, c.pages, took.Round(time.Millisecond), pages)
+	if first != "" {
+		etag = first
 		unchanged, err := rate()
 		if err != nil {
 			return err

@@ -92,7 +92,7 @@ func (c *catalogue) folder(name string) *cachedFolder {
 }
 
 // grow accounts for more bytes of a folder, and drops the least recently requested
-// folders until all fit, or one is left.
+// folders until all fit.
 func (c *catalogue) grow(s *cachedFolder, bytes int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,7 +105,7 @@ func (c *catalogue) resize(s *cachedFolder, bytes int64) {
 	}
 	s.size += bytes
 	c.size += bytes
-	for c.size > c.limit && c.order.Len() > 1 {
+	for c.size > c.limit {
 		oldest := c.order.Back()
 		gone := c.order.Remove(oldest).(*cachedFolder)
 		delete(c.known, gone.name)
@@ -209,6 +209,7 @@ func (f *Folder) list(ctx context.Context, s *cachedFolder, info fs.FileInfo, ol
 	if err != nil {
 		return nil, fmt.Errorf("folder: listing folder %s: %w", s.name, err)
 	}
+	f.loadNotes(s)
 	made.files = make([]File, 0, len(entries))
 	for _, e := range entries {
 		if !e.Type().IsRegular() || dist.VersionOf(e.Name(), s.name) == "" || decided.isDeleted(e.Name()) {

@@ -80,7 +80,7 @@ type Folder struct {
 
 	naming sync.Mutex // held from the search for an equivalent file to the link, and while .index.json is written
 	learn  sync.Mutex // held while a file is read to learn what .meta lacks
-	noting sync.Mutex // held while .meta is written
+	noting sync.Mutex // held while .meta/files.jsonl is written
 }
 
 // Option changes how a Folder works.

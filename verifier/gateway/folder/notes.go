@@ -62,32 +62,58 @@ func (n *notes) refresh(f *Folder, project string) (grown int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	file, err := f.root.Open(notesPlace(project))
-	if err != nil {
-		return 0, err
-	}
-	defer file.Close()
-	n.lines = 0
-	for r := bufio.NewReaderSize(file, maxNote); ; {
-		text, more, err := r.ReadLine()
-		if err == io.EOF {
-			n.seen, n.read = info, true
-			return grown, nil
-		}
-		if err != nil {
-			return grown, err
-		}
-		if len(text) > 0 {
-			n.lines++
-		}
-		for ; more && err == nil; text = nil {
-			_, more, err = r.ReadLine()
-		}
+	lines := 0
+	err = f.eachNote(project, func(text []byte) {
+		lines++
 		if known, ok := parseNote(text); ok {
 			grown += known.weight() - n.known[known.Name].weight()
 			n.known[known.Name] = known
 		}
+	})
+	if err == nil {
+		n.lines, n.seen, n.read = lines, info, true
 	}
+	return grown, err
+}
+
+// eachNote calls look with each line of .meta, nil for one that is too long.
+func (f *Folder) eachNote(project string, look func(text []byte)) error {
+	file, err := f.root.Open(notesPlace(project))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for r := bufio.NewReaderSize(file, maxNote); ; {
+		text, more, err := r.ReadLine()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if len(text) == 0 {
+			continue
+		}
+		for ; more && err == nil; text = nil {
+			_, more, err = r.ReadLine()
+		}
+		look(text)
+	}
+}
+
+// findNote looks for what .meta says about one file. It keeps nothing in memory, and finds lines only as this package writes them.
+func (f *Folder) findNote(project, name string) (found File, ok bool) {
+	quoted, err := json.Marshal(name)
+	if err != nil {
+		return File{}, false
+	}
+	begin := append(append([]byte(`{"name":`), quoted...), ',')
+	_ = f.eachNote(project, func(text []byte) { // what can't be read is found by refresh, which says so
+		if bytes.HasPrefix(text, begin) {
+			found, ok = parseNote(text)
+		}
+	})
+	return found, ok
 }
 
 // parseNote reads a line of .meta, and believes only what an upload could have written.
@@ -102,17 +128,32 @@ func parseNote(text []byte) (File, bool) {
 		file.Version == normalVersion(file.Version) && dist.Listable(file.RequiresPython)
 }
 
-// noted returns what is known about a file, if it describes the file that has size and time of info. With again it looks whether .meta
-// has changed.
+// loadNotes reads .meta into memory, unless it is there.
+func (f *Folder) loadNotes(s *cachedFolder) {
+	s.notes.mu.Lock()
+	var grown int64
+	if !s.notes.read {
+		grown, _ = s.notes.refresh(f, s.name) // without it, the files are read
+	}
+	s.notes.mu.Unlock()
+	f.catalogue.grow(s, grown)
+}
+
+// noted returns what is known about a file, if it describes the file that has size and time of info. Notes that are not in memory stay
+// where they are. With again it looks whether .meta has changed.
 func (f *Folder) noted(s *cachedFolder, name string, now fs.FileInfo, again bool) (File, bool) {
 	s.notes.mu.Lock()
 	var grown int64
-	if again || !s.notes.read {
+	if again {
 		grown, _ = s.notes.refresh(f, s.name)
 	}
 	file, ok := s.notes.known[name]
+	isLoaded := s.notes.read
 	s.notes.mu.Unlock()
 	f.catalogue.grow(s, grown)
+	if !ok && !isLoaded {
+		file, ok = f.findNote(s.name, name)
+	}
 	return file, ok && file.describes(now)
 }
 

@@ -174,6 +174,37 @@ func TestNotesThatWereLetGoOf(t *testing.T) {
 	allKnown(t, f, dir, "demo", 2)
 }
 
+// TestNotesOfOneFile: what is known of one file is found without the notes of all others in memory, the last line counts, and a line
+// that is written in another way is understood too.
+func TestNotesOfOneFile(t *testing.T) {
+	_, dir := uploads(t, 3)
+	f := openFolder(t, dir)
+	place, name := filepath.Join(dir, "demo", metaDir, notesName), sdist("demo", "1")
+	look := func(want string) {
+		t.Helper()
+		f := openFolder(t, dir)
+		got, err := f.File(t.Context(), "demo", name)
+		if err != nil || got.RequiresPython != want || !got.Uploaded.Equal(noon) {
+			t.Errorf("%+v, %v, want %s", got, err, want)
+		}
+	}
+	if got, err := f.File(t.Context(), "demo", name); err != nil || got.RequiresPython != ">=1" || f.catalogue.folder("demo").notes.known != nil {
+		t.Errorf("%+v, %v, and %d notes are in memory", got, err, len(f.catalogue.folder("demo").notes.known))
+	}
+	raw, err := os.ReadFile(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := string(raw[bytes.Index(raw, []byte(`{"name":"`+name)):])
+	line, _, _ = strings.Cut(line, "\n")
+	newer := strings.Replace(line, `\u003e=1"`, `\u003e=1.5"`, 1)
+	put(t, place, string(raw)+"\n"+newer+"\n")
+	look(">=1.5")
+	quoted := `"name":"` + name + `",`
+	put(t, place, "\n"+strings.TrimSuffix(strings.Replace(newer, quoted, "", 1), "}")+","+strings.TrimSuffix(quoted, ",")+"}")
+	look(">=1.5")
+}
+
 // TestNotesThatCannotBeRead: an error costs nothing but the time to read files: it is no reason to write .meta anew, and is tried again.
 func TestNotesThatCannotBeRead(t *testing.T) {
 	_, dir := uploads(t, 5)
