@@ -40,19 +40,19 @@ type indexesConfig struct {
 // sharing is what the handlers of an index before and after a reload have in common, by the index's name: each file and each
 // project has one upload at a time, also while uploads that began before go on.
 type sharing struct {
-	locks map[string]*upstream.Locks
-	turns map[string]*policy.Turns
+	traffic map[string]*upstream.Traffic
+	turns   map[string]*policy.Turns
 }
 
 func newSharing() sharing {
-	return sharing{map[string]*upstream.Locks{}, map[string]*policy.Turns{}}
+	return sharing{map[string]*upstream.Traffic{}, map[string]*policy.Turns{}}
 }
 
-func (s sharing) of(index string) (*upstream.Locks, *policy.Turns) {
-	if s.locks[index] == nil {
-		s.locks[index], s.turns[index] = upstream.NewLocks(), policy.NewTurns()
+func (s sharing) of(index string) (*upstream.Traffic, *policy.Turns) {
+	if s.traffic[index] == nil {
+		s.traffic[index], s.turns[index] = upstream.NewTraffic(), policy.NewTurns()
 	}
-	return s.locks[index], s.turns[index]
+	return s.traffic[index], s.turns[index]
 }
 
 // ledgerFile is the file in the data folder that remembers what was passed on, for rules.
@@ -91,10 +91,10 @@ func openIndexes(ctx context.Context, c indexesConfig) (served []gatewayhttp.Ind
 }
 
 func (c indexesConfig) open(ctx context.Context, x config.Index) (at gatewayhttp.Index, index *upstream.Upstream, err error) {
-	locks, _ := c.shared.of(x.Name())
+	traffic, _ := c.shared.of(x.Name())
 	index, err = upstream.Open(upstream.Config{
 		URL: x.Upstream, SimpleURL: x.Simple, User: x.User, PasswordFile: x.PasswordFile, BearerFile: x.BearerFile, CAFile: x.CAFile,
-		GroupAccess: c.GroupAccess, InsecureHTTP: x.InsecureHTTP, Spool: filepath.Join(c.DataDir, spoolFolder), Logger: c.log, OnAnswer: c.metrics.Index(x.Path), Locks: locks,
+		GroupAccess: c.GroupAccess, InsecureHTTP: x.InsecureHTTP, Spool: filepath.Join(c.DataDir, spoolFolder), Logger: c.log, OnAnswer: c.metrics.Index(x.Path), Traffic: traffic,
 	})
 	if err == nil {
 		err = index.Check(ctx)

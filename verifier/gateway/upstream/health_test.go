@@ -95,7 +95,7 @@ func TestReadyAndRefusing(t *testing.T) {
 			u := openAt(t, c.answer)
 			ctx := t.Context()
 			if c.byFile {
-				free, err := u.turn(ctx, up, time.Minute)
+				free, err := u.turn(ctx, up, keysOf(up.Filename, up.Project), time.Minute)
 				if err != nil {
 					t.Fatal(err)
 				}

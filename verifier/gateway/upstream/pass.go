@@ -20,16 +20,22 @@ const userAgent = "rind-gateway"
 // pass sends a file to the index, unless the index has it.
 func (u *Upstream) pass(ctx context.Context, up gateway.Upload, b *body) (repeated bool, err error) {
 	limit := answerTime + sendTime + time.Duration(up.Size/slowestRate)*time.Second
-	free, err := u.turn(ctx, up, limit)
+	file := keysOf(up.Filename, up.Project)
+	free, err := u.turn(ctx, up, file, limit)
 	if err != nil {
 		return false, err
 	}
 	defer free()
 	ctx, cancel := context.WithTimeout(ctx, limit) // the wait is not part of it
 	defer cancel()
-	if repeated, err := u.compare(ctx, up); repeated || err != nil {
-		return repeated, err
+	if !u.traffic.recent.lacks(up.Project, file) {
+		repeated, err := u.compare(ctx, up)
+		if repeated || err != nil {
+			return repeated, err
+		}
 	}
+	passed := u.traffic.recent.passes(up.Project, file)
+	defer passed()
 	used := u.credential.Load()
 	res, err := u.post(ctx, b, used)
 	if err == nil && res.status == http.StatusUnauthorized && u.renewed(ctx, used) {
@@ -41,11 +47,11 @@ func (u *Upstream) pass(ctx context.Context, up gateway.Upload, b *body) (repeat
 	return u.translate(ctx, up, res)
 }
 
-// turn waits until no other upload of the same file is passed on, at most for limit.
-func (u *Upstream) turn(ctx context.Context, up gateway.Upload, limit time.Duration) (free func(), err error) {
+// turn waits until no other upload of the file, or of one with an equivalent name, is passed on, at most for limit.
+func (u *Upstream) turn(ctx context.Context, up gateway.Upload, file keys, limit time.Duration) (free func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	free, err = u.busy.take(ctx, up.Project+"/"+strings.ToLower(up.Filename))
+	free, err = u.traffic.take(ctx, up.Project+"/"+file.identity)
 	if err != nil {
 		return nil, &gateway.Refusal{
 			Status: http.StatusServiceUnavailable, Reason: "Another upload of the same file is still in progress. Try again later.", RetryAfter: minRetry,

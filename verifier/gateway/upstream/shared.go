@@ -12,6 +12,7 @@ import (
 // sharedLists lets uploads to one project that need its list at the same time read one page together. A list is asked for only
 // after all who share it wanted it, so none of them sees an older one than it would have got alone.
 type sharedLists struct {
+	known     *recent    // remembers the lists
 	mu        sync.Mutex // guards byProject, its values, and wanted of the lists that still wait
 	byProject map[string]*projectLists
 }
@@ -74,13 +75,15 @@ func (s *sharedLists) run(ctx context.Context, project string, p *projectLists, 
 			return
 		}
 		s.mu.Unlock()
-		now.read(ctx, project, read)
+		names, ended := s.known.asked(project)
+		now.read(ctx, project, names, read)
+		ended(now.err == nil)
 	}
 }
 
-// read reads the list for all who share it. If reading panics, those get an error, because nothing else would keep the process alive:
+// read reads the list for all who share it, and adds its names to those. If reading panics, those get an error, because nothing else would keep the process alive:
 // net/http catches a panic in the goroutine of a request only.
-func (l *sharedList) read(ctx context.Context, project string, read func(context.Context, func(string) bool) ([]listed, error)) {
+func (l *sharedList) read(ctx context.Context, project string, names *names, read func(context.Context, func(string) bool) ([]listed, error)) {
 	defer close(l.done)
 	defer func() {
 		if p := recover(); p != nil {
@@ -89,6 +92,7 @@ func (l *sharedList) read(ctx context.Context, project string, read func(context
 	}()
 	l.files, l.err = read(ctx, func(name string) bool {
 		identity := dist.Identity(name, project)
+		names.add(name, identity)
 		return slices.ContainsFunc(l.wanted, func(w wants) bool { return w(name, identity) })
 	})
 }

@@ -40,7 +40,7 @@ func (r *heldReads) read(_ context.Context, wanted func(string) bool) (files []l
 // Those who want a list while one is read share the next one, which is read after all of them asked. The end of one's patience is
 // nothing to the others.
 func TestSharedLists(t *testing.T) {
-	s := &sharedLists{byProject: map[string]*projectLists{}}
+	s := &sharedLists{byProject: map[string]*projectLists{}, known: &NewTraffic().recent}
 	r := &heldReads{began: make(chan int, 10), release: make(chan struct{})}
 	type result struct {
 		i     int
@@ -105,7 +105,7 @@ func TestSharedLists(t *testing.T) {
 
 // A page that makes its reader panic costs those who wanted it an answer, and nobody else anything.
 func TestAListThatPanics(t *testing.T) {
-	s := &sharedLists{byProject: map[string]*projectLists{}}
+	s := &sharedLists{byProject: map[string]*projectLists{}, known: &NewTraffic().recent}
 	all := func(string, string) bool { return true }
 	_, err := s.join(t.Context(), "demo", all, func(context.Context, func(string) bool) ([]listed, error) { panic("a bad page") })
 	var refused *gateway.Refusal
@@ -122,6 +122,7 @@ func TestAListThatPanics(t *testing.T) {
 func TestUploadsAtOnceShareTheList(t *testing.T) {
 	index := startIndex(t)
 	b := newBehind(t, index, nil)
+	b.up.traffic.recent.life = 0
 	const n = 16
 	name := func(i int) string { return fmt.Sprintf("demo-1.0-%d-py3-none-any.whl", i) }
 	post := func(i int, text string) (status, body string) {

@@ -15,9 +15,21 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
-// spool opens a file without a name in the spool, so that nothing of it remains whatever happens.
-func (u *Upstream) spool() (*os.File, error) {
-	f, err := os.CreateTemp(u.cfg.Spool, "upload-*.part")
+// inMemory is how many bytes of a file, and of the rest of the form, stay in memory: most wheels of Python alone need no file in the spool.
+const inMemory = 64 << 10
+
+// spooled holds bytes on their way to the index: in memory, or, if they are many, in a file without a name in the spool, so that nothing of them
+// remains whatever happens. Its zero value with a folder is empty.
+type spooled struct {
+	dir  string
+	few  []byte   // all bytes, until there is a file
+	file *os.File // nil: there is none
+	size int64    // bytes written
+}
+
+// spoolFile opens a file without a name.
+func spoolFile(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "upload-*.part")
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
@@ -28,10 +40,67 @@ func (u *Upstream) spool() (*os.File, error) {
 	return f, nil
 }
 
+// Write implements io.Writer.
+func (s *spooled) Write(p []byte) (int, error) {
+	if s.file == nil && len(s.few)+len(p) <= inMemory {
+		s.few = append(s.few, p...)
+		s.size += int64(len(p))
+		return len(p), nil
+	}
+	if s.file == nil {
+		err := s.spill()
+		if err != nil {
+			return 0, err
+		}
+	}
+	n, err := s.file.Write(p)
+	s.size += int64(n)
+	return n, err
+}
+
+// spill moves what is in memory to a file.
+func (s *spooled) spill() error {
+	f, err := spoolFile(s.dir)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(s.few); err != nil {
+		f.Close()
+		return err
+	}
+	s.few, s.file = nil, f
+	return nil
+}
+
+// ReadAt implements io.ReaderAt.
+func (s *spooled) ReadAt(p []byte, at int64) (int, error) {
+	if s.file != nil {
+		return s.file.ReadAt(p, at)
+	}
+	return bytes.NewReader(s.few).ReadAt(p, at)
+}
+
+// reader returns a reader of all bytes. It may be used after Close, because net/http goes on to read a form for a while after it was answered; it fails then
+// if there is a file.
+func (s *spooled) reader() io.Reader {
+	if s.file != nil {
+		return io.NewSectionReader(s.file, 0, s.size)
+	}
+	return bytes.NewReader(s.few)
+}
+
+// Close forgets the bytes.
+func (s *spooled) Close() {
+	if s.file != nil {
+		s.file.Close()
+	}
+	s.few, s.file = nil, nil
+}
+
 // form is the form that the index gets, up to the bytes of the file. It is written as the fields arrive, after
 // the fields that say what kind of form it is.
 type form struct {
-	file  *os.File      // nil after Discard
+	file  *spooled      // nil after Discard
 	ahead *bufio.Writer // of file
 	parts *multipart.Writer
 	err   error // of the first step that failed
@@ -39,10 +108,7 @@ type form struct {
 
 // ReadForm implements [gateway.FormReader].
 func (u *Upstream) ReadForm(context.Context) (gateway.Form, error) {
-	file, err := u.spool()
-	if err != nil {
-		return nil, err
-	}
+	file := &spooled{dir: u.cfg.Spool}
 	ahead := bufio.NewWriter(file)
 	f := &form{file: file, ahead: ahead, parts: multipart.NewWriter(ahead)}
 	f.err = f.parts.SetBoundary(rand.Text() + rand.Text())
@@ -80,14 +146,13 @@ func (f *form) Discard() {
 
 // body is the whole form with the file in it; it can be read several times.
 type body struct {
-	fields, content *os.File
-	before, size    int64 // bytes of them
+	fields, content *spooled
 	closing         []byte
 	kind            string // its Content-Type
 }
 
 // end writes the rest of the form that comes before the bytes of the file.
-func (f *form) end(up gateway.Upload, content *os.File) (*body, error) {
+func (f *form) end(up gateway.Upload, content *spooled) (*body, error) {
 	f.add("sha256_digest", up.SHA256)
 	if f.err == nil {
 		h := textproto.MIMEHeader{}
@@ -101,26 +166,22 @@ func (f *form) end(up gateway.Upload, content *os.File) (*body, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
-	before, err := f.file.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return nil, err
-	}
 	return &body{
-		fields: f.file, content: content, before: before, size: up.Size,
+		fields: f.file, content: content,
 		closing: []byte("\r\n--" + f.parts.Boundary() + "--\r\n"), kind: f.parts.FormDataContentType(),
 	}, nil
 }
 
-func (b *body) length() int64 { return b.before + b.size + int64(len(b.closing)) }
+func (b *body) length() int64 { return b.fields.size + b.content.size + int64(len(b.closing)) }
 
 func (b *body) read() io.Reader {
-	return io.MultiReader(io.NewSectionReader(b.fields, 0, b.before), io.NewSectionReader(b.content, 0, b.size), bytes.NewReader(b.closing))
+	return io.MultiReader(b.fields.reader(), b.content.reader(), bytes.NewReader(b.closing))
 }
 
 // staged is a file that is being uploaded.
 type staged struct {
 	u    *Upstream
-	file *os.File // nil once it was committed or discarded
+	file *spooled // nil once it was committed or discarded
 }
 
 // Write implements io.Writer.

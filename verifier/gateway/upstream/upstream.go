@@ -12,7 +12,10 @@
 // own mistakes, and the log tells operators theirs.
 //
 // Before it passes a file on, the gateway reads the index's list of the project, to learn whether the index has that file, or
-// another one of an equivalent name. Uploads to one project that need the list at the same time share it.
+// another one of an equivalent name. Uploads to one project that need the list at the same time share it, and if one was asked for in
+// the last quarter of a second, that and what the gateway has passed on since are enough to know that the index does not have a file. What
+// somebody uploads to the index itself in that time goes unseen, as it does while a file is on its way: to have the last word, an index
+// has to refuse other content for a name that it has.
 package upstream
 
 import (
@@ -27,7 +30,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,15 +69,15 @@ type Config struct {
 	// InsecureHTTP allows http to another machine. Everybody on the way there can read the credential.
 	InsecureHTTP bool
 
-	// Spool is a folder for files on their way; Open makes it. Files in it have no name and vanish with the process.
+	// Spool is a folder for files on their way, if they are larger than 64 KiB; Open makes it. Files in it have no name and vanish with the process.
 	Spool string
 
 	// OnAnswer, if it is not nil, is called when the index has answered a request, or has not: with the method, the
 	// status (0 without an answer), and the time from the beginning of the request to that of the answer. It is for metrics.
 	OnAnswer func(method string, status int, took time.Duration)
 
-	// Locks are shared with another Upstream of the same index, which this one takes over from; nil: they are its own.
-	Locks *Locks
+	// Traffic is shared with another Upstream of the same index, which this one takes over from; nil: it is its own.
+	Traffic *Traffic
 
 	Logger *slog.Logger // nil discards
 }
@@ -89,7 +91,7 @@ type Upstream struct {
 
 	credential atomic.Pointer[credential]
 	simple     atomic.Pointer[url.URL] // ends with "/"; nil until it was found
-	busy       *Locks
+	traffic    *Traffic
 	shared     sharedLists
 	reached    health
 	asking     chan struct{} // has room for one: the caller that asks the index whether it is up
@@ -99,13 +101,14 @@ var _ gateway.FormReader = (*Upstream)(nil)
 
 // Open checks cfg and reads its files. It makes no connection: see [Upstream.Check].
 func Open(cfg Config) (*Upstream, error) {
-	u := &Upstream{cfg: cfg, log: cfg.Logger, busy: cfg.Locks, asking: make(chan struct{}, 1), shared: sharedLists{byProject: map[string]*projectLists{}}}
+	u := &Upstream{cfg: cfg, log: cfg.Logger, traffic: cfg.Traffic, asking: make(chan struct{}, 1), shared: sharedLists{byProject: map[string]*projectLists{}}}
 	if u.log == nil {
 		u.log = slog.New(slog.DiscardHandler)
 	}
-	if u.busy == nil {
-		u.busy = NewLocks()
+	if u.traffic == nil {
+		u.traffic = NewTraffic()
 	}
+	u.shared.known = &u.traffic.recent
 	var err error
 	u.base, err = parseURL("the upstream's address", cfg.URL, cfg.InsecureHTTP)
 	if err != nil {
@@ -143,7 +146,7 @@ func (u *Upstream) makeSpool() error {
 	if err != nil {
 		return fmt.Errorf("upstream: the folder for files on their way, %s: %w", u.cfg.Spool, err)
 	}
-	f, err := u.spool()
+	f, err := spoolFile(u.cfg.Spool)
 	if err != nil {
 		return err
 	}
@@ -211,16 +214,12 @@ func (t timed) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// Reserve implements [gateway.Backend]: it makes a file in the spool.
+// Reserve implements [gateway.Backend].
 func (u *Upstream) Reserve(ctx context.Context, _ gateway.Upload) (gateway.Staged, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	f, err := u.spool()
-	if err != nil {
-		return nil, err
-	}
-	return &staged{u: u, file: f}, nil
+	return &staged{u: u, file: &spooled{dir: u.cfg.Spool}}, nil
 }
 
 // ErrMisconfigured says that the index, as it is set up, does not take uploads or does not let the gateway in. An operator
@@ -244,46 +243,5 @@ func unavailable(retry time.Duration, err error) error {
 	return &gateway.Refusal{
 		Status: http.StatusServiceUnavailable, Reason: "The index behind this address could not be reached right now. Try again later.",
 		RetryAfter: max(retry, minRetry), Err: err,
-	}
-}
-
-// Locks let one upload at a time work on a file: some indexes may accept both of two uploads at once.
-type Locks struct {
-	mu     sync.Mutex
-	byFile map[string]*lock
-}
-
-type lock struct {
-	turn    chan struct{}
-	waiting int
-}
-
-// NewLocks returns Locks that nobody holds.
-func NewLocks() *Locks { return &Locks{byFile: map[string]*lock{}} }
-
-// take waits for its turn to use a name, until ctx ends.
-func (l *Locks) take(ctx context.Context, name string) (free func(), err error) {
-	l.mu.Lock()
-	k := l.byFile[name]
-	if k == nil {
-		k = &lock{turn: make(chan struct{}, 1)}
-		l.byFile[name] = k
-	}
-	k.waiting++
-	l.mu.Unlock()
-	leave := func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		k.waiting--
-		if k.waiting == 0 {
-			delete(l.byFile, name)
-		}
-	}
-	select {
-	case k.turn <- struct{}{}:
-		return func() { <-k.turn; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
 	}
 }

@@ -232,7 +232,7 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// Uploads of one file wait for each other, so that an index which takes both gets one.
+// Uploads of one file, and of those with equivalent names, wait for each other, so that an index which takes both gets one.
 func TestOneAtATime(t *testing.T) {
 	index := startIndex(t)
 	index.set(func() {
@@ -245,7 +245,8 @@ func TestOneAtATime(t *testing.T) {
 	kept := 0
 	for i := range 20 {
 		all.Go(func() {
-			status, _ := b.post(tarName, fmt.Sprint(i))
+			name := []string{tarName, "demo-1.0.zip"}[i%2]
+			status, _ := b.post(name, fmt.Sprint(i))
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -257,8 +258,8 @@ func TestOneAtATime(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if kept != 1 || index.most != 1 || len(b.up.busy.byFile) != 0 {
-		t.Errorf("%d kept, %d at once at the index, %d locks left", kept, index.most, len(b.up.busy.byFile))
+	if kept != 1 || index.most != 1 || len(b.up.traffic.byFile) != 0 {
+		t.Errorf("%d kept, %d at once at the index, %d locks left", kept, index.most, len(b.up.traffic.byFile))
 	}
 }
 
