@@ -113,7 +113,7 @@ func startSelf(name, kind, dir, url string) (*server, error) {
 	}
 	s.url = "http://" + strings.TrimSpace(line) + "/"
 	if kind == "bare" {
-		s.clean = func() error { return emptied(dir, "staging") }
+		s.clean = func() error { return emptied(dir, dir+"-trash", "staging") }
 	}
 	return s, nil
 }
@@ -176,7 +176,7 @@ func startPypiserver(name, peers, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.url, s.auth, s.clean = "http://"+at+"/", basic("gw", "s"), func() error { return emptied(files) }
+	s.url, s.auth, s.clean = "http://"+at+"/", basic("gw", "s"), func() error { return emptied(files, filepath.Join(dir, "trash")) }
 	return s, nil
 }
 
