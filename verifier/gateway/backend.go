@@ -78,9 +78,10 @@ type Known struct {
 	Uploaded time.Time // zero if it is not known
 }
 
-// Staged is one file that is being uploaded, used by one goroutine. Write takes its
+// Staged is one file that is being uploaded, used by one goroutine, with one exception. Write takes its
 // bytes; ReadAt gives them back, so that the archive can be checked; then exactly one of Commit and
-// Discard ends it.
+// Discard ends it. The exception: after the first 1 MiB another goroutine may call ReadAt for bytes that were written
+// while Write is called with further ones, as with an *os.File.
 type Staged interface {
 	io.Writer
 	io.ReaderAt

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"strings"
 	"time"
 
+	"github.com/rind-dev/rind/internal/dist"
 	"github.com/rind-dev/rind/verifier/gateway/archive"
 )
 
@@ -28,6 +30,23 @@ func readSlots() slots {
 var errSlowRead = &Refusal{Status: http.StatusServiceUnavailable, RetryAfter: busyTime,
 	Reason: "The file could not be checked in time. Try again later."}
 
+// aheadSize is how much of a file has arrived when the gateway begins to unpack it: most files are whole by then.
+const aheadSize = 1 << 20
+
+// aheadTurns returns the turns of all uploads that are unpacked before they are whole.
+func aheadTurns() chan struct{} { return make(chan struct{}, runtime.GOMAXPROCS(0)) }
+
+// unpackAhead begins to unpack a large zip file, or goes on to do so, as far as it has arrived.
+func (in *intake) unpackAhead() {
+	switch {
+	case in.ahead != nil:
+		in.ahead.Arrived(in.up.Size)
+	case in.up.Size >= aheadSize && strings.HasPrefix(dist.Magic(in.up.Filename), "PK"):
+		in.ahead = archive.NewAhead(in.staged, in.g.ahead)
+		in.ahead.Arrived(in.up.Size)
+	}
+}
+
 // checkContents reads the whole archive and checks that its metadata matches the upload: an installer relies on what
 // is inside.
 func (in *intake) checkContents(h holder) error {
@@ -39,7 +58,7 @@ func (in *intake) checkContents(h holder) error {
 	ctx, cancel := context.WithTimeout(in.ctx, readTime+time.Duration(in.up.Size/bytesASecond)*time.Second)
 	defer cancel()
 	err = archive.Check(ctx, in.staged, in.up.Size, archive.Want{
-		Filename: in.up.Filename, Project: in.up.Project, Version: in.up.Version, Metadata: &in.up.Metadata,
+		Filename: in.up.Filename, Project: in.up.Project, Version: in.up.Version, Metadata: &in.up.Metadata, Ahead: in.ahead,
 	})
 	var fault *archive.Fault
 	switch {

@@ -14,6 +14,7 @@ import (
 	"github.com/rind-dev/rind/internal/dist"
 	"github.com/rind-dev/rind/internal/text"
 	"github.com/rind-dev/rind/verifier"
+	"github.com/rind-dev/rind/verifier/gateway/archive"
 	"github.com/rind-dev/rind/verifier/httpauth"
 )
 
@@ -31,8 +32,9 @@ type intake struct {
 	up    Upload
 	who   verifier.Grant // says whose upload it is, according to a genuine token; zero until that is known
 
-	staged Staged       // nil until the file began
-	hashes [3]hash.Hash // by the digestFields; nil where the form had not declared that digest when the file began
+	staged Staged         // nil until the file began
+	ahead  *archive.Ahead // nil unless the file is unpacked while it arrives
+	hashes [3]hash.Hash   // by the digestFields; nil where the form had not declared that digest when the file began
 }
 
 // take reads one upload, checks it and keeps the file. On an error nobody sees
@@ -42,6 +44,9 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request) (verifier.Grant, 
 	in.up.ClientIP = g.cfg.ClientIP(r)
 	in.up.UserAgent = printable(r.UserAgent(), 200)
 	grant, err := in.run(w, r)
+	if in.ahead != nil {
+		in.ahead.Stop()
+	}
 	if in.staged != nil {
 		in.staged.Discard()
 	}
@@ -217,6 +222,7 @@ func (in *intake) stream(p *part) error {
 		if _, err := to.Write(buf[:n]); err != nil {
 			return err
 		}
+		in.unpackAhead()
 		if ended {
 			return nil
 		}

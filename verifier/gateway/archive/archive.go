@@ -38,6 +38,9 @@ type Want struct {
 
 	// Metadata, if it is not nil, gets the text of a wheel's METADATA, at most 2 MiB. It means nothing unless Check returns nil.
 	Metadata *[]byte
+
+	// Ahead, if it is not nil, has unpacked a part of the file before, and unpacks what it can of the rest. It is ended then.
+	Ahead *Ahead
 }
 
 // Fault says what is wrong with an archive: a sentence for its uploader.
@@ -57,6 +60,9 @@ func fault(format string, args ...any) error {
 // The error is a [Fault] if the archive must not be offered; otherwise it comes from ctx or from the file.
 func Check(ctx context.Context, file io.ReaderAt, size int64, want Want) error {
 	src := &source{ctx: ctx, file: file, size: size}
+	if want.Ahead != nil {
+		src.ahead = want.Ahead.finish(ctx)
+	}
 	var err error
 	switch {
 	case strings.HasSuffix(want.Filename, ".whl"):
@@ -76,10 +82,11 @@ func Check(ctx context.Context, file io.ReaderAt, size int64, want Want) error {
 
 // source is the file. It remembers read errors, because decompressors hide them.
 type source struct {
-	ctx  context.Context
-	file io.ReaderAt
-	size int64
-	err  error
+	ctx   context.Context
+	file  io.ReaderAt
+	size  int64
+	err   error
+	ahead map[int64]unpackedEntry // of an [Ahead]
 }
 
 func (s *source) ReadAt(p []byte, at int64) (int, error) {

@@ -107,7 +107,7 @@ func TestMemoryOfManyEntries(t *testing.T) {
 	}
 }
 
-// FuzzCheck: whatever the bytes are, Check ends, and what it takes Go's reader takes too.
+// FuzzCheck: whatever the bytes are, Check ends, says the same of what was unpacked while it arrived, and what it takes Go's reader takes too.
 func FuzzCheck(f *testing.F) {
 	f.Add(wheelOf(), 0)
 	f.Add(tarOf(tfile{name: "demo-1.0/a.py"}), 1)
@@ -118,6 +118,11 @@ func FuzzCheck(f *testing.F) {
 		var fault *Fault
 		if err != nil && !errors.As(err, &fault) {
 			t.Fatalf("%v is no fault of the archive", err)
+		}
+		if file != tarName {
+			if again := checkAhead(t, hostile{file: file, bytes: b}, 64); fmt.Sprint(again) != fmt.Sprint(err) {
+				t.Fatalf("unpacked ahead: %v; else: %v", again, err)
+			}
 		}
 		if err == nil {
 			readByGo(t, file, b)

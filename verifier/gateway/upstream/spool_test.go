@@ -74,3 +74,15 @@ func noise(size int) string {
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(raw)
 	return hex.EncodeToString(raw)
 }
+
+// A large wheel is read while it arrives.
+func TestLargeWheel(t *testing.T) {
+	index := startIndex(t)
+	b := newBehind(t, index, nil)
+	if status, body := b.post(wheelName, noise(2<<20)); status != "200 OK" {
+		t.Fatal(status, body)
+	}
+	if names := index.names(); len(names) != 1 {
+		t.Error(names)
+	}
+}

@@ -1,0 +1,109 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"io"
+	"math"
+
+	"github.com/rind-dev/rind/verifier/gateway/internal/arriving"
+	"github.com/rind-dev/rind/verifier/gateway/internal/digester"
+)
+
+// AheadFrom is the size of the smallest entry that an Ahead unpacks, in packed bytes: to do less in advance saves nothing.
+const AheadFrom = 256 << 10
+
+// Ahead unpacks and hashes the large entries of a zip file while the rest of the file still arrives, so that Check has little left to do
+// at the end. It guesses where they are by their local headers. Nothing depends on the guess: Check uses what an Ahead found out only for an
+// entry that has exactly those bytes, sizes and checksum, and reads everything else itself.
+//
+// One goroutine calls the methods. The file must be readable from another one as far as Arrived says.
+type Ahead struct {
+	file  *arriving.File
+	found map[int64]unpackedEntry // by the position of the packed bytes; of another goroutine until file is finished
+}
+
+// unpackedEntry is an entry that was unpacked without a fault.
+type unpackedEntry struct {
+	packed, size int64
+	method       uint16
+	crc          uint32
+	sha256       [sha256.Size]byte
+}
+
+// NewAhead returns an Ahead for a zip file. Of all that share turns, as many compute at once as turns has room for, besides those that
+// Check waits for. It takes up to 300 KiB of memory. Stop ends it.
+func NewAhead(file io.ReaderAt, turns chan struct{}) *Ahead { return newAhead(file, turns, AheadFrom) }
+
+func newAhead(file io.ReaderAt, turns chan struct{}, least int64) *Ahead {
+	a := &Ahead{found: map[int64]unpackedEntry{}}
+	a.file = arriving.Work(file, turns, func(r io.ReaderAt) { a.unpack(r, least) })
+	return a
+}
+
+// Arrived says that so many bytes of the file are there.
+func (a *Ahead) Arrived(size int64) { a.file.Arrived(size) }
+
+// Stop ends the Ahead, if Check has not, and waits until it does not use the file any more.
+func (a *Ahead) Stop() { a.file.Stop() }
+
+// finish lets it go on to the end of the file, or until ctx ends, and returns what it found. It is called once.
+func (a *Ahead) finish(ctx context.Context) map[int64]unpackedEntry {
+	a.file.Finish(ctx)
+	return a.found
+}
+
+// unpack reads entry by entry, and stops at the first thing that is not as it should be: Check says what that is.
+func (a *Ahead) unpack(file io.ReaderAt, least int64) {
+	src := &source{ctx: context.Background(), file: file, size: math.MaxInt64}
+	z := &zipFile{src: src}
+	var files digester.Digester
+	next, total := int64(0), int64(0)
+	for {
+		entry, ok := src.guess(next)
+		if !ok {
+			return
+		}
+		next = entry.data + entry.packed
+		if entry.packed < least {
+			continue
+		}
+		if entry.size > math.MaxInt64-total || unpacked(total+entry.size, next) != nil { // the file may be larger: Check knows
+			return
+		}
+		total += entry.size
+		h := sha256.New()
+		if files.Digest(h, z.open(entry), entry.size) != nil {
+			return
+		}
+		a.found[entry.data] = unpackedEntry{entry.packed, entry.size, entry.method, entry.crc, [sha256.Size]byte(h.Sum(nil))}
+	}
+}
+
+// guess reads as much of a local header as an Ahead needs. It does not know entries of 4 GiB, which have their sizes elsewhere.
+func (s *source) guess(at int64) (entry *zipEntry, ok bool) {
+	head, err := s.bytes(at, localSize)
+	if err != nil {
+		return nil, false
+	}
+	le := binary.LittleEndian
+	entry = &zipEntry{
+		at: at, data: at + localSize + int64(le.Uint16(head[26:])) + int64(le.Uint16(head[28:])), packed: int64(le.Uint32(head[18:])), size: int64(le.Uint32(head[22:])),
+		crc: le.Uint32(head[14:]), method: le.Uint16(head[8:]), flags: le.Uint16(head[6:]),
+	}
+	ok = le.Uint32(head) == localSignature && entry.flags&^flagsKnown == 0 && (entry.method == methodStored || entry.method == methodDeflate) &&
+		entry.packed != math.MaxUint32 && entry.size != math.MaxUint32
+	return entry, ok
+}
+
+// unpackedAhead returns the SHA-256 of an entry's content if an [Ahead] has unpacked the same bytes to the same size and checksum, and RECORD names
+// no other kind of digest.
+func (s *source) unpackedAhead(entry *zipEntry) (sum [sha256.Size]byte, ok bool) {
+	found, ok := s.ahead[entry.data]
+	if !ok || found.packed != entry.packed || found.size != entry.size || found.method != entry.method || found.crc != entry.crc ||
+		entry.want.algorithm != sha256Sum && entry.want.algorithm != none {
+		return sum, false
+	}
+	return found.sha256, true
+}
