@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,8 @@ func (f failingFile) Write(p []byte) (int, error) {
 		return 0, errFull
 	case "short":
 		return len(p) / 2, nil
+	case "bug":
+		panic("a bug")
 	}
 	return f.Staged.Write(p)
 }
@@ -63,6 +66,26 @@ func TestDiskFull(t *testing.T) {
 		if len(x.Stored())+len(x.Staged())+len(x.Uploads) != 0 || (at != "short" && !strings.Contains(x.Log.String(), "no space left")) {
 			t.Errorf("%s: %v, %v, %s", at, x.Stored(), x.Staged(), x.Log)
 		}
+	}
+}
+
+// A bug of a backend costs its request, and nothing of the file stays behind.
+func TestBackendPanics(t *testing.T) {
+	x := newIndex(t, func(c *gateway.Config) { c.Backend = failing{c.Backend, "bug"} })
+	raw, contentType := encode(demo())
+	r, err := http.NewRequest(http.MethodPost, x.URL+"/legacy/", bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", contentType)
+	r.SetBasicAuth("__token__", x.Text)
+	res, err := http.DefaultClient.Do(r)
+	if err == nil {
+		res.Body.Close()
+		t.Error(res.Status)
+	}
+	if len(x.Stored())+len(x.Staged()) != 0 {
+		t.Errorf("left: %v, %v", x.Stored(), x.Staged())
 	}
 }
 

@@ -43,7 +43,21 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request) (verifier.Grant, 
 	in := &intake{g: g, ctx: r.Context(), sent: r.ContentLength}
 	in.up.ClientIP = g.cfg.ClientIP(r)
 	in.up.UserAgent = printable(r.UserAgent(), 200)
+	defer in.end()
 	grant, err := in.run(w, r)
+	if err != nil && grant.TokenID == "" {
+		grant = in.who
+	}
+	if in.up.Project == "" && in.facts.name != "" {
+		in.up.Project = caveats.NormalizeProject(in.facts.name)
+	}
+	up := in.up
+	up.Metadata, up.Form = nil, nil
+	return grant, up, err
+}
+
+// end forgets what was not kept, also after a panic.
+func (in *intake) end() {
 	if in.ahead != nil {
 		in.ahead.Stop()
 	}
@@ -52,16 +66,7 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request) (verifier.Grant, 
 	}
 	if in.up.Form != nil {
 		in.up.Form.Discard()
-		in.up.Form = nil
 	}
-	if err != nil && grant.TokenID == "" {
-		grant = in.who
-	}
-	if in.up.Project == "" && in.facts.name != "" {
-		in.up.Project = caveats.NormalizeProject(in.facts.name)
-	}
-	in.up.Metadata = nil
-	return grant, in.up, err
 }
 
 func (in *intake) run(w http.ResponseWriter, r *http.Request) (grant verifier.Grant, err error) {
