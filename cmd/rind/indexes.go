@@ -38,7 +38,7 @@ type indexesConfig struct {
 }
 
 // sharing is what the handlers of an index before and after a reload have in common, by the index's name: each file and each
-// project has one upload at a time, also while uploads that began before go on.
+// project has one upload at a time, also while uploads that began before go on, and what was passed on just now is known.
 type sharing struct {
 	traffic map[string]*upstream.Traffic
 	turns   map[string]*policy.Turns

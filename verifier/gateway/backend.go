@@ -80,8 +80,8 @@ type Known struct {
 
 // Staged is one file that is being uploaded, used by one goroutine, with one exception. Write takes its
 // bytes; ReadAt gives them back, so that the archive can be checked; then exactly one of Commit and
-// Discard ends it. The exception: after the first 1 MiB another goroutine may call ReadAt for bytes that were written
-// while Write is called with further ones, as with an *os.File.
+// Discard ends it. The exception: after the first 1 MiB another goroutine may call ReadAt, for bytes that were written,
+// while the first one calls Write or ReadAt. That is how an *os.File works.
 type Staged interface {
 	io.Writer
 	io.ReaderAt

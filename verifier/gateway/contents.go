@@ -33,8 +33,12 @@ var errSlowRead = &Refusal{Status: http.StatusServiceUnavailable, RetryAfter: bu
 // aheadSize is how much of a file has arrived when the gateway begins to unpack it: most files are whole by then.
 const aheadSize = 1 << 20
 
-// aheadTurns returns the turns of all uploads that are unpacked before they are whole.
-func aheadTurns() chan struct{} { return make(chan struct{}, runtime.GOMAXPROCS(0)) }
+// aheadSlots bounds how many files are unpacked at once before they are whole, besides those that readSlots bounds. Nobody is refused for
+// want of a slot: the file is unpacked later.
+func aheadSlots() slots {
+	all := max(2, runtime.GOMAXPROCS(0))
+	return slots{all: all, owner: all / 2, token: all / 2, taken: map[share]int{}, freed: make(chan struct{})}
+}
 
 // unpackAhead begins to unpack a large zip file, or goes on to do so, as far as it has arrived.
 func (in *intake) unpackAhead() {
@@ -42,7 +46,8 @@ func (in *intake) unpackAhead() {
 	case in.ahead != nil:
 		in.ahead.Arrived(in.up.Size)
 	case in.up.Size >= aheadSize && strings.HasPrefix(dist.Magic(in.up.Filename), "PK"):
-		in.ahead = archive.NewAhead(in.staged, in.g.ahead)
+		who := holder{in.who.TokenID, in.who.UserID}
+		in.ahead = archive.NewAhead(in.staged, func(whole, quit <-chan struct{}) func() { return in.g.aheadTurns.turn(who, whole, quit) })
 		in.ahead.Arrived(in.up.Size)
 	}
 }

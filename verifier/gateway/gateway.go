@@ -77,7 +77,7 @@ type Config struct {
 	// MaxPerOwner those of one account, with all its tokens (zero: 64, or MaxPerToken if that is more),
 	// and MaxPerToken those with one token (zero: 32). The last quarter of MaxUploads is
 	// reserved for accounts that have no upload under way. Each upload takes about 100 KiB of
-	// memory, 300 KiB more while a large wheel is unpacked as it arrives, and what the backend's stage takes. Further uploads wait for QueueTime (zero: 4
+	// memory, 512 KiB more while a large zip file is unpacked as it arrives, and what the backend's stage takes. Further uploads wait for QueueTime (zero: 4
 	// seconds, less than clients wait for a server that does not read), and are then
 	// refused: with 429 if they wait for uploads of their own token or account, else
 	// with 503.
@@ -118,10 +118,11 @@ type Config struct {
 type Gateway struct {
 	cfg   Config
 	log   *slog.Logger
-	slots slots         // of uploads under way
-	reads slots         // of archives that are read
-	ahead chan struct{} // has room for the turns of files that are unpacked while they arrive
-	forms FormReader    // nil: the backend reads no field
+	slots slots      // of uploads under way
+	reads slots      // of archives that are read
+	forms FormReader // nil: the backend reads no field
+
+	aheadTurns slots // of files that are unpacked while they arrive
 }
 
 // New makes the handler. It fails only if cfg lacks something that is required.
@@ -160,7 +161,7 @@ func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{cfg: cfg, log: log, slots: slots{
 		all: cfg.MaxUploads, owner: cfg.MaxPerOwner, token: cfg.MaxPerToken, wait: cfg.QueueTime,
 		taken: map[share]int{}, freed: make(chan struct{}),
-	}, reads: readSlots(), ahead: aheadTurns()}
+	}, reads: readSlots(), aheadTurns: aheadSlots()}
 	g.forms, _ = cfg.Backend.(FormReader)
 	return g, nil
 }

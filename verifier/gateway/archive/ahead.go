@@ -14,14 +14,20 @@ import (
 // AheadFrom is the size of the smallest entry that an Ahead unpacks, in packed bytes: to do less in advance saves nothing.
 const AheadFrom = 256 << 10
 
+// maxAhead is how many entries an Ahead remembers.
+const maxAhead = 1000
+
 // Ahead unpacks and hashes the large entries of a zip file while the rest of the file still arrives, so that Check has little left to do
 // at the end. It guesses where they are by their local headers. Nothing depends on the guess: Check uses what an Ahead found out only for an
 // entry that has exactly those bytes, sizes and checksum, and reads everything else itself.
 //
 // One goroutine calls the methods. The file must be readable from another one as far as Arrived says.
 type Ahead struct {
-	file  *arriving.File
-	found map[int64]unpackedEntry // by the position of the packed bytes; of another goroutine until file is finished
+	work *arriving.Work
+
+	// Both are of another goroutine until work has ended.
+	found map[int64]unpackedEntry // by the position of the packed bytes
+	total int64                   // bytes that were unpacked
 }
 
 // unpackedEntry is an entry that was unpacked without a fault.
@@ -32,35 +38,39 @@ type unpackedEntry struct {
 	sha256       [sha256.Size]byte
 }
 
-// NewAhead returns an Ahead for a zip file. Of all that share turns, as many compute at once as turns has room for, besides those that
-// Check waits for. It takes up to 300 KiB of memory. Stop ends it.
-func NewAhead(file io.ReaderAt, turns chan struct{}) *Ahead { return newAhead(file, turns, AheadFrom) }
+// NewAhead returns an Ahead for a zip file. It computes when turn lets it, and when Check waits for it, and takes up to 512 KiB of memory.
+// Stop ends it.
+func NewAhead(file io.ReaderAt, turn arriving.Turn) *Ahead { return newAhead(file, turn, AheadFrom) }
 
-func newAhead(file io.ReaderAt, turns chan struct{}, least int64) *Ahead {
+func newAhead(file io.ReaderAt, turn arriving.Turn, least int64) *Ahead {
 	a := &Ahead{found: map[int64]unpackedEntry{}}
-	a.file = arriving.Work(file, turns, func(r io.ReaderAt) { a.unpack(r, least) })
+	a.work = arriving.Start(file, turn, func(r io.ReaderAt) { a.unpack(r, least) })
 	return a
 }
 
 // Arrived says that so many bytes of the file are there.
-func (a *Ahead) Arrived(size int64) { a.file.Arrived(size) }
+func (a *Ahead) Arrived(size int64) { a.work.Arrived(size) }
 
 // Stop ends the Ahead, if Check has not, and waits until it does not use the file any more.
-func (a *Ahead) Stop() { a.file.Stop() }
+func (a *Ahead) Stop() { a.work.Stop() }
 
-// finish lets it go on to the end of the file, or until ctx ends, and returns what it found. It is called once.
-func (a *Ahead) finish(ctx context.Context) map[int64]unpackedEntry {
-	a.file.Finish(ctx)
-	return a.found
+// finishAhead lets an Ahead go on to the end of the file, or until the source's context ends, and remembers what it found.
+func (s *source) finishAhead(a *Ahead) {
+	if a == nil {
+		return
+	}
+	a.work.Finish(s.ctx)
+	s.ahead = a.found
 }
 
 // unpack reads entry by entry, and stops at the first thing that is not as it should be: Check says what that is.
 func (a *Ahead) unpack(file io.ReaderAt, least int64) {
-	src := &source{ctx: context.Background(), file: file, size: math.MaxInt64}
+	read := &furthest{ReaderAt: file}
+	src := &source{ctx: context.Background(), file: read, size: math.MaxInt64}
 	z := &zipFile{src: src}
 	var files digester.Digester
-	next, total := int64(0), int64(0)
-	for {
+	next := int64(0)
+	for n := 0; n < MaxEntries && len(a.found) < maxAhead; n++ {
 		entry, ok := src.guess(next)
 		if !ok {
 			return
@@ -69,16 +79,43 @@ func (a *Ahead) unpack(file io.ReaderAt, least int64) {
 		if entry.packed < least {
 			continue
 		}
-		if entry.size > math.MaxInt64-total || unpacked(total+entry.size, next) != nil { // the file may be larger: Check knows
-			return
-		}
-		total += entry.size
 		h := sha256.New()
-		if files.Digest(h, z.open(entry), entry.size) != nil {
+		if files.Digest(h, &aheadContent{z.open(entry), a, read}, entry.size) != nil {
 			return
 		}
 		a.found[entry.data] = unpackedEntry{entry.packed, entry.size, entry.method, entry.crc, [sha256.Size]byte(h.Sum(nil))}
 	}
+}
+
+// furthest knows how far a file was read.
+type furthest struct {
+	io.ReaderAt
+	end int64
+}
+
+// ReadAt implements io.ReaderAt.
+func (f *furthest) ReadAt(p []byte, at int64) (int, error) {
+	n, err := f.ReaderAt.ReadAt(p, at)
+	f.end = max(f.end, at+int64(n))
+	return n, err
+}
+
+// aheadContent is the content of an entry. It ends with an error where the archive unpacks to far more than its own size, of which only
+// what was read is known: an entry may lie about how many packed bytes it has.
+type aheadContent struct {
+	io.Reader
+	a    *Ahead
+	read *furthest
+}
+
+// Read implements io.Reader.
+func (c *aheadContent) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.a.total += int64(n)
+	if tooMuch := unpacked(c.a.total, c.read.end); tooMuch != nil {
+		return n, tooMuch
+	}
+	return n, err
 }
 
 // guess reads as much of a local header as an Ahead needs. It does not know entries of 4 GiB, which have their sizes elsewhere.

@@ -3,13 +3,17 @@ package archive
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // arrived is a file that arrives: to read what is not there is a failure.
@@ -39,11 +43,14 @@ func (f *arrived) arrive(a *Ahead, step int) {
 	}
 }
 
+// always lets its caller compute.
+func always(<-chan struct{}, <-chan struct{}) func() { return func() {} }
+
 // checkAhead checks an archive that is unpacked while it arrives.
 func checkAhead(t *testing.T, h hostile, step int) error {
 	t.Helper()
 	f := &arrived{t: t, bytes: h.bytes}
-	a := newAhead(f, make(chan struct{}, 1), 1)
+	a := newAhead(f, always, 1)
 	defer a.Stop()
 	f.arrive(a, step)
 	return Check(context.Background(), f, int64(len(h.bytes)), Want{Filename: h.file, Project: "demo", Version: "1.0", Ahead: a})
@@ -78,7 +85,7 @@ func large(size int) string {
 func TestAheadSparesTheCheck(t *testing.T) {
 	b := wheelOf(zfile{name: "demo/a.py", data: large(AheadFrom)}, zfile{name: "demo/b.py", data: large(AheadFrom), stored: true}, zfile{name: "demo/c.py", data: large(1000)})
 	f := &arrived{t: t, bytes: b}
-	a := NewAhead(f, make(chan struct{}, 1))
+	a := NewAhead(f, always)
 	defer a.Stop()
 	f.arrive(a, 64<<10)
 	if err := Check(t.Context(), f, int64(len(b)), Want{Filename: wheelName, Project: "demo", Version: "1.0", Ahead: a}); err != nil {
@@ -134,20 +141,65 @@ func TestAheadIsUsedForTheSameBytes(t *testing.T) {
 	}
 }
 
-// TestAheadOfABomb: it unpacks no more than Check would.
+// TestAheadOfABomb: it unpacks no more than Check would, whatever an entry says about its sizes, and Check does not wait for it when it knows better.
 func TestAheadOfABomb(t *testing.T) {
-	b := wheelOf(zfile{name: "demo/a.py", data: strings.Repeat("\x00", smallEnough+1)}, zfile{name: "demo/b.py", data: large(100)})
+	zeros := zfile{name: "demo/a.py", data: strings.Repeat("\x00", 3*smallEnough)}
+	lies := zeros
+	lies.local = func(head []byte) {
+		binary.LittleEndian.PutUint32(head[18:], 100<<20)
+		binary.LittleEndian.PutUint32(head[22:], math.MaxUint32-1)
+	}
+	for what, file := range map[string]zfile{"honest": zeros, "with a lie": lies} {
+		b := wheelOf(file, zfile{name: "demo/b.py", data: large(100)})
+		f := &arrived{t: t, bytes: b}
+		a := newAhead(f, always, 1)
+		f.arrive(a, 1<<10)
+		err := Check(t.Context(), f, int64(len(b)), Want{Filename: wheelName, Project: "demo", Version: "1.0", Ahead: a})
+		var fault *Fault
+		if !errors.As(err, &fault) {
+			t.Errorf("%s: %v", what, err)
+		}
+		a.Stop()
+		if a.total > smallEnough+chunk {
+			t.Errorf("%s: %d bytes were unpacked of %d", what, a.total, len(b))
+		}
+	}
+	b := wheelOf(zfile{name: "demo/a.py", data: large(AheadFrom)})
+	b = b[:len(b)-10]
 	f := &arrived{t: t, bytes: b}
-	a := newAhead(f, make(chan struct{}, 1), 1)
+	never := func(_, quit <-chan struct{}) func() { <-quit; return nil }
+	a := NewAhead(f, never)
 	defer a.Stop()
-	f.arrive(a, 1<<10)
-	if err := Check(t.Context(), f, int64(len(b)), Want{Filename: wheelName, Project: "demo", Version: "1.0", Ahead: a}); err == nil || !strings.Contains(err.Error(), "unpacks to more than") {
+	f.arrive(a, len(b))
+	if err := Check(t.Context(), f, int64(len(b)), Want{Filename: wheelName, Project: "demo", Version: "1.0", Ahead: a}); err == nil {
+		t.Error("a wheel without its end")
+	}
+}
+
+// TestAheadOfManyEntries: it remembers a bounded number of entries, and reads no more headers than Check.
+func TestAheadOfManyEntries(t *testing.T) {
+	var files []zfile
+	for i := range maxAhead + 50 {
+		files = append(files, zfile{name: fmt.Sprintf("demo/%d.py", i), data: "x", stored: true})
+	}
+	b := wheelOf(files...)
+	if err := checkAhead(t, hostile{file: wheelName, bytes: b}, 1<<20); err != nil {
 		t.Error(err)
 	}
-	for at, e := range a.found {
-		if e.size > smallEnough {
-			t.Errorf("the entry at %d was unpacked to %d bytes", at, e.size)
-		}
+	f := &arrived{t: t, bytes: b}
+	a := newAhead(f, always, 1)
+	f.arrive(a, len(b))
+	a.work.Finish(t.Context())
+	if len(a.found) != maxAhead {
+		t.Errorf("%d entries are remembered", len(a.found))
+	}
+	empty := bytes.Repeat([]byte("PK\x03\x04"+strings.Repeat("\x00", localSize-4)), MaxEntries+1000)
+	f = &arrived{t: t, bytes: empty}
+	a = newAhead(f, always, 1)
+	f.arrive(a, len(empty))
+	a.work.Finish(t.Context())
+	if read := f.read.Load(); read > MaxEntries*localSize {
+		t.Errorf("%d headers were read", read/localSize)
 	}
 }
 
@@ -155,9 +207,12 @@ func TestAheadOfABomb(t *testing.T) {
 func TestAheadPanics(t *testing.T) {
 	b := wheelOf(zfile{name: "demo/a.py", data: large(AheadFrom)})
 	f := &panics{Reader: bytes.NewReader(b)}
-	a := NewAhead(f, make(chan struct{}, 1))
+	a := NewAhead(f, always)
 	defer a.Stop()
 	a.Arrived(int64(len(b)))
+	for f.n.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
 	if err := Check(t.Context(), f, int64(len(b)), Want{Filename: wheelName, Project: "demo", Version: "1.0", Ahead: a}); err != nil || f.n.Load() < 2 || len(a.found) != 0 {
 		t.Errorf("%v after %d reads, and %d entries were unpacked ahead", err, f.n.Load(), len(a.found))
 	}

@@ -39,7 +39,8 @@ type Want struct {
 	// Metadata, if it is not nil, gets the text of a wheel's METADATA, at most 2 MiB. It means nothing unless Check returns nil.
 	Metadata *[]byte
 
-	// Ahead, if it is not nil, has unpacked a part of the file before, and unpacks what it can of the rest. It is ended then.
+	// Ahead, if it is not nil, has unpacked a part of the file before. Check waits for what it can unpack of the rest, unless there is a fault
+	// that Check finds without that. It is for one call.
 	Ahead *Ahead
 }
 
@@ -60,9 +61,6 @@ func fault(format string, args ...any) error {
 // The error is a [Fault] if the archive must not be offered; otherwise it comes from ctx or from the file.
 func Check(ctx context.Context, file io.ReaderAt, size int64, want Want) error {
 	src := &source{ctx: ctx, file: file, size: size}
-	if want.Ahead != nil {
-		src.ahead = want.Ahead.finish(ctx)
-	}
 	var err error
 	switch {
 	case strings.HasSuffix(want.Filename, ".whl"):

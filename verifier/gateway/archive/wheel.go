@@ -43,6 +43,7 @@ func checkWheel(src *source, want Want) error {
 			return err
 		}
 	}
+	src.finishAhead(want.Ahead)
 	return z.checkRecorded()
 }
 
@@ -137,6 +138,7 @@ func checkZipSdist(src *source, want Want) error {
 	if err := checkMetadata(z.open(info), info.size, "PKG-INFO", want); err != nil {
 		return err
 	}
+	src.finishAhead(want.Ahead)
 	for i := range z.entries {
 		_, ok := src.unpackedAhead(&z.entries[i])
 		if ok {

@@ -28,14 +28,24 @@ func (u *Upstream) pass(ctx context.Context, up gateway.Upload, b *body) (repeat
 	defer free()
 	ctx, cancel := context.WithTimeout(ctx, limit) // the wait is not part of it
 	defer cancel()
-	if !u.traffic.recent.lacks(up.Project, file) {
+	if !u.traffic.recent.lacks(&u.shared, up.Project, file) {
 		repeated, err := u.compare(ctx, up)
 		if repeated || err != nil {
 			return repeated, err
 		}
 	}
-	passed := u.traffic.recent.passes(up.Project, file)
-	defer passed()
+	endPass := u.traffic.recent.startPass(up.Project, file)
+	repeated, err = u.send(ctx, up, b)
+	if err != nil { // what an index does with an upload that broke it may do long after
+		endPass(answerTime)
+		return repeated, err
+	}
+	endPass(lateTime)
+	return repeated, nil
+}
+
+// send sends a file to the index, and finds out what became of it.
+func (u *Upstream) send(ctx context.Context, up gateway.Upload, b *body) (repeated bool, err error) {
 	used := u.credential.Load()
 	res, err := u.post(ctx, b, used)
 	if err == nil && res.status == http.StatusUnauthorized && u.renewed(ctx, used) {
@@ -48,7 +58,7 @@ func (u *Upstream) pass(ctx context.Context, up gateway.Upload, b *body) (repeat
 }
 
 // turn waits until no other upload of the file, or of one with an equivalent name, is passed on, at most for limit.
-func (u *Upstream) turn(ctx context.Context, up gateway.Upload, file keys, limit time.Duration) (free func(), err error) {
+func (u *Upstream) turn(ctx context.Context, up gateway.Upload, file fileKeys, limit time.Duration) (free func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	free, err = u.traffic.take(ctx, up.Project+"/"+file.identity)

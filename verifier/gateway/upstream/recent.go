@@ -12,7 +12,8 @@ import (
 
 const (
 	recentLife  = 250 * time.Millisecond // for which a list counts, from the moment on when it was asked for
-	recentNames = 20_000                 // most names of a list that is remembered: some 1 MiB
+	recentNames = 20_000                 // most names and identities of a list that is remembered: some 1 MiB
+	lateTime    = 10 * time.Second       // in which an index lists a file that it said it has taken
 )
 
 // recent remembers which names the lists of projects had that were just read, and which the gateway has passed on since. It answers one
@@ -26,29 +27,30 @@ type recent struct {
 
 // recentProject is what is known of a project.
 type recentProject struct {
-	passing []keys   // files that are passed on
-	open    []*names // of lists that are being read
-	last    *names   // of the list that was asked for last; nil: none, or too long ago
+	passing map[fileKeys]int // files that are passed on, or were a moment ago, and how often
+	open    []*listedNames   // of lists that are being read
+	last    *listedNames     // of the list that was asked for last; nil: none, or too long ago
 }
 
-// keys are what names of files are remembered and compared by.
-type keys struct {
+// fileKeys are what names of files are remembered and compared by.
+type fileKeys struct {
 	name     string
 	identity string // what equivalent names have in common: never ""
 }
 
 // keysOf returns those of a project's file.
-func keysOf(name, project string) keys {
+func keysOf(name, project string) fileKeys {
 	identity := dist.Identity(name, project)
 	if identity == "" {
 		identity = strings.ToLower(name)
 	}
-	return keys{name, identity}
+	return fileKeys{name, identity}
 }
 
-// names are those of one list, and of the files that were passed on while or after it was asked for. Only hashes are kept: two
+// listedNames are those of one list, and of the files that were passed on while or after it was asked for. Only hashes are kept: two
 // that are equal by chance cost a question to the index, no more.
-type names struct {
+type listedNames struct {
+	by     *sharedLists // whose list it is: another Upstream may ask elsewhere, or with another account
 	seed   maphash.Seed
 	asked  time.Time
 	listed map[uint64]struct{} // names and identities; nil: there are too many. Only its reader uses it until the list is remembered.
@@ -56,7 +58,7 @@ type names struct {
 }
 
 // add adds a name of the list.
-func (n *names) add(name, identity string) {
+func (n *listedNames) add(name, identity string) {
 	if n.listed == nil {
 		return
 	}
@@ -69,14 +71,14 @@ func (n *names) add(name, identity string) {
 	}
 }
 
-// pass adds a file that is passed on. recent is locked.
-func (n *names) pass(file keys) {
+// addPassed adds a file that is passed on. recent is locked.
+func (n *listedNames) addPassed(file fileKeys) {
 	n.passed[maphash.String(n.seed, file.name)] = struct{}{}
 	n.passed[maphash.String(n.seed, file.identity)] = struct{}{}
 }
 
 // lack reports whether neither the list nor what was passed on has the file, or an equivalent one. recent is locked.
-func (n *names) lack(file keys) bool {
+func (n *listedNames) lack(file fileKeys) bool {
 	for _, key := range [...]string{file.name, file.identity} {
 		h := maphash.String(n.seed, key)
 		_, listed := n.listed[h]
@@ -92,7 +94,7 @@ func (n *names) lack(file keys) bool {
 func (r *recent) project(project string) *recentProject {
 	p := r.byProject[project]
 	if p == nil {
-		p = &recentProject{}
+		p = &recentProject{passing: map[fileKeys]int{}}
 		r.byProject[project] = p
 	}
 	return p
@@ -105,49 +107,61 @@ func (r *recent) tidy(project string, p *recentProject) {
 	}
 }
 
-// lacks reports whether the index certainly has neither the file nor an equivalent one, as far as the gateway can know: a list that was asked for within
-// r.life does not have it, and it has not been passed on since.
-func (r *recent) lacks(project string, file keys) bool {
+// lacks reports whether the index certainly has neither the file nor an equivalent one, as far as the gateway can know: a list that by asked for
+// within r.life does not have it, and it has not been passed on since.
+func (r *recent) lacks(by *sharedLists, project string, file fileKeys) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.byProject[project]
-	return p != nil && p.last != nil && time.Since(p.last.asked) < r.life && p.last.lack(file)
+	return p != nil && p.last != nil && p.last.by == by && time.Since(p.last.asked) < r.life && p.last.lack(file)
 }
 
-// passes notes that a file is passed on, until done is called: lists that are asked for before that may lack it.
-func (r *recent) passes(project string, file keys) (done func()) {
+// startPass notes that a file is passed on. endPass says that it was, and how long it may take until lists have it: until then, those that are asked
+// for may lack it.
+func (r *recent) startPass(project string, file fileKeys) (endPass func(late time.Duration)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.project(project)
-	p.passing = append(p.passing, file)
+	p.passing[file]++
 	for _, n := range p.open {
-		n.pass(file)
+		n.addPassed(file)
 	}
 	if p.last != nil {
-		p.last.pass(file)
+		p.last.addPassed(file)
 	}
-	return func() {
+	end := func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		p.passing = without(p.passing, file)
+		p.passing[file]--
+		if p.passing[file] == 0 {
+			delete(p.passing, file)
+		}
 		r.tidy(project, p)
+	}
+	return func(late time.Duration) {
+		if late > 0 {
+			time.AfterFunc(late, end)
+			return
+		}
+		end()
 	}
 }
 
-// asked notes that a project's list is about to be asked for. Its reader adds the names, and then says with ended whether they are whole.
-func (r *recent) asked(project string) (n *names, ended func(whole bool)) {
-	n = &names{seed: maphash.MakeSeed(), asked: time.Now(), listed: map[uint64]struct{}{}, passed: map[uint64]struct{}{}}
+// startList notes that a project's list is about to be asked for. Its reader adds the names, and then says with endList whether they are whole.
+func (r *recent) startList(by *sharedLists, project string) (n *listedNames, endList func(whole bool)) {
+	n = &listedNames{by: by, seed: maphash.MakeSeed(), asked: time.Now(), listed: map[uint64]struct{}{}, passed: map[uint64]struct{}{}}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.project(project)
-	for _, file := range p.passing {
-		n.pass(file)
+	for file := range p.passing {
+		n.addPassed(file)
 	}
 	p.open = append(p.open, n)
 	return n, func(whole bool) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		p.open = without(p.open, n)
+		i := slices.Index(p.open, n)
+		p.open = slices.Delete(p.open, i, i+1)
 		left := r.life - time.Since(n.asked)
 		if whole && n.listed != nil && left > 0 && (p.last == nil || p.last.asked.Before(n.asked)) {
 			p.last = n
@@ -158,17 +172,11 @@ func (r *recent) asked(project string) (n *names, ended func(whole bool)) {
 }
 
 // forget forgets a list.
-func (r *recent) forget(project string, p *recentProject, n *names) {
+func (r *recent) forget(project string, p *recentProject, n *listedNames) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p.last == n {
 		p.last = nil
 		r.tidy(project, p)
 	}
-}
-
-// without returns a list without one of its values.
-func without[T comparable](all []T, one T) []T {
-	i := slices.Index(all, one)
-	return slices.Delete(all, i, i+1)
 }

@@ -2,9 +2,12 @@ package upstream
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rind-dev/rind/verifier/gateway/internal/gatetest"
 )
 
 // lasting is a recent whose lists count for an hour.
@@ -16,14 +19,14 @@ func lasting() *recent {
 
 // readList reads a list of demo with the names.
 func readList(r *recent, names ...string) {
-	list, ended := r.asked("demo")
+	list, ended := r.startList(nil, "demo")
 	for _, name := range names {
 		list.add(name, keysOf(name, "demo").identity)
 	}
 	ended(true)
 }
 
-func lacks(r *recent, name string) bool { return r.lacks("demo", keysOf(name, "demo")) }
+func lacks(r *recent, name string) bool { return r.lacks(nil, "demo", keysOf(name, "demo")) }
 
 // What a list has, what is equivalent to that, and what nobody knows, is never taken for missing.
 func TestRecentLists(t *testing.T) {
@@ -40,10 +43,13 @@ func TestRecentLists(t *testing.T) {
 			t.Errorf("%s: lacks is %v, want %v", name, !want, want)
 		}
 	}
-	if r.lacks("other", keysOf("other-1.0.tar.gz", "other")) {
+	if r.lacks(&sharedLists{}, "demo", keysOf("demo-1.1.tar.gz", "demo")) {
+		t.Error("the list of another Upstream counts")
+	}
+	if r.lacks(nil, "other", keysOf("other-1.0.tar.gz", "other")) {
 		t.Error("the list of another project does not tell")
 	}
-	list, ended := r.asked("demo")
+	list, ended := r.startList(nil, "demo")
 	list.add("demo-3.0.tar.gz", keysOf("demo-3.0.tar.gz", "demo").identity)
 	ended(false)
 	if !lacks(r, "demo-3.0.tar.gz") {
@@ -61,7 +67,7 @@ func TestRecentListsKnowWhatWasPassedOn(t *testing.T) {
 		{"after the list", func(r *recent, pass, passed func()) { readList(r); pass(); passed() }},
 		{"under way after the list", func(r *recent, pass, _ func()) { readList(r); pass() }},
 		{"while the list is read", func(r *recent, pass, passed func()) {
-			_, ended := r.asked("demo")
+			_, ended := r.startList(nil, "demo")
 			pass()
 			passed()
 			ended(true)
@@ -69,22 +75,22 @@ func TestRecentListsKnowWhatWasPassedOn(t *testing.T) {
 		{"before the list, and still under way", func(r *recent, pass, _ func()) { pass(); readList(r) }},
 		{"before the list, and done while it is read", func(r *recent, pass, passed func()) {
 			pass()
-			_, ended := r.asked("demo")
+			_, ended := r.startList(nil, "demo")
 			passed()
 			ended(true)
 		}},
 		{"while two lists are read, of which the older comes last", func(r *recent, pass, passed func()) {
-			_, older := r.asked("demo")
+			_, older := r.startList(nil, "demo")
 			pass()
-			_, newer := r.asked("demo")
+			_, newer := r.startList(nil, "demo")
 			passed()
 			newer(true)
 			older(true)
 		}},
 	} {
 		r := lasting()
-		var done func()
-		c.steps(r, func() { done = r.passes("demo", keysOf(tarName, "demo")) }, func() { done() })
+		var done func(time.Duration)
+		c.steps(r, func() { done = r.startPass("demo", keysOf(tarName, "demo")) }, func() { done(0) })
 		if lacks(r, tarName) || lacks(r, "demo-1.0.zip") {
 			t.Errorf("%s: it is taken for missing", c.name)
 		}
@@ -93,7 +99,20 @@ func TestRecentListsKnowWhatWasPassedOn(t *testing.T) {
 		}
 	}
 	r := lasting()
-	r.passes("demo", keysOf(tarName, "demo"))()
+	_, older := r.startList(nil, "demo")
+	readList(r, tarName)
+	older(true)
+	if lacks(r, tarName) {
+		t.Error("an older list that arrives last counts more than a newer one")
+	}
+	r = lasting()
+	r.startPass("demo", keysOf(tarName, "demo"))(time.Hour)
+	readList(r)
+	if lacks(r, tarName) {
+		t.Error("a file that lists may not have yet is taken for missing")
+	}
+	r = lasting()
+	r.startPass("demo", keysOf(tarName, "demo"))(0)
 	readList(r)
 	if !lacks(r, tarName) {
 		t.Error("a file that the index let go of, or did not take, is remembered longer than until the next list")
@@ -103,16 +122,19 @@ func TestRecentListsKnowWhatWasPassedOn(t *testing.T) {
 // Lists count for a short time from the moment on when they were asked for, and leave nothing behind; a very long one does not count.
 func TestRecentListsEnd(t *testing.T) {
 	r := lasting()
-	list, ended := r.asked("demo")
-	for i := range recentNames {
-		list.add(fmt.Sprintf("demo-%d.tar.gz", i), fmt.Sprint(i))
-	}
-	ended(true)
-	if lacks(r, "demo-1.0a1.tar.gz") || len(r.byProject) != 0 {
-		t.Errorf("a list of more than %d names counts, or is kept: %d", recentNames, len(r.byProject))
+	for _, more := range []int{0, 1} {
+		list, ended := r.startList(nil, "demo")
+		for i := range recentNames/2 + more {
+			list.add(fmt.Sprintf("demo-%d.tar.gz", i), fmt.Sprint(i))
+		}
+		ended(true)
+		if lacks(r, "demo-1.0a1.tar.gz") != (more == 0) {
+			t.Errorf("%d and %d names", recentNames, 2*more)
+		}
+		r.byProject = map[string]*recentProject{}
 	}
 	r.life = time.Millisecond
-	late, ended := r.asked("demo")
+	late, ended := r.startList(nil, "demo")
 	late.asked = late.asked.Add(-time.Second)
 	ended(true)
 	if lacks(r, tarName) || len(r.byProject) != 0 {
@@ -120,7 +142,7 @@ func TestRecentListsEnd(t *testing.T) {
 	}
 	r.life = 20 * time.Millisecond
 	readList(r)
-	done := r.passes("demo", keysOf(tarName, "demo"))
+	done := r.startPass("demo", keysOf(tarName, "demo"))
 	eventually(t, "the list is forgotten", func() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -129,7 +151,7 @@ func TestRecentListsEnd(t *testing.T) {
 	if lacks(r, "demo-1.1.tar.gz") {
 		t.Error("an old list counts")
 	}
-	done()
+	done(0)
 	if len(r.byProject) != 0 {
 		t.Error("something of the project is left")
 	}
@@ -158,5 +180,27 @@ func TestUploadsAfterAListAskForNone(t *testing.T) {
 	}
 	if status, body := b.post("demo-1.0-4-py3-none-any.whl", "two"); !strings.HasPrefix(status, "400 File already exists") {
 		t.Errorf("other content: %s %s", status, body)
+	}
+}
+
+// An index that stores a file after the connection broke, and after lists were read that lack it, does not get an equivalent one.
+func TestStoredAfterTheConnectionBroke(t *testing.T) {
+	index := startIndex(t)
+	b := newBehind(t, index, nil)
+	b.up.traffic.recent.life = time.Hour
+	index.set(func() { index.before = func(w http.ResponseWriter, _ *http.Request) bool { return cutAt(w) } })
+	if status, _ := b.post(tarName, "one"); !strings.HasPrefix(status, "503 ") {
+		t.Fatal(status)
+	}
+	index.set(func() { index.before = nil })
+	b.up.traffic.recent.mu.Lock()
+	b.up.traffic.recent.byProject["demo"].last = nil
+	b.up.traffic.recent.mu.Unlock()
+	if status, body := b.post(wheelName, "one"); status != "200 OK" {
+		t.Fatal(status, body)
+	}
+	index.set(func() { index.files["demo/"+tarName] = gatetest.Pack(tarName, "one") })
+	if status, body := b.post("demo-1.0.zip", "one"); !strings.HasPrefix(status, "400 File already exists") {
+		t.Error(status, body)
 	}
 }

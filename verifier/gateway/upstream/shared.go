@@ -75,15 +75,15 @@ func (s *sharedLists) run(ctx context.Context, project string, p *projectLists, 
 			return
 		}
 		s.mu.Unlock()
-		names, ended := s.known.asked(project)
+		names, endList := s.known.startList(s, project)
 		now.read(ctx, project, names, read)
-		ended(now.err == nil)
+		endList(now.err == nil)
 	}
 }
 
 // read reads the list for all who share it, and adds its names to those. If reading panics, those get an error, because nothing else would keep the process alive:
 // net/http catches a panic in the goroutine of a request only.
-func (l *sharedList) read(ctx context.Context, project string, names *names, read func(context.Context, func(string) bool) ([]listed, error)) {
+func (l *sharedList) read(ctx context.Context, project string, names *listedNames, read func(context.Context, func(string) bool) ([]listed, error)) {
 	defer close(l.done)
 	defer func() {
 		if p := recover(); p != nil {

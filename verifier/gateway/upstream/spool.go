@@ -100,17 +100,17 @@ func (s *spooled) Close() {
 // form is the form that the index gets, up to the bytes of the file. It is written as the fields arrive, after
 // the fields that say what kind of form it is.
 type form struct {
-	file  *spooled      // nil after Discard
-	ahead *bufio.Writer // of file
-	parts *multipart.Writer
-	err   error // of the first step that failed
+	file   *spooled      // nil after Discard
+	buffer *bufio.Writer // of file
+	parts  *multipart.Writer
+	err    error // of the first step that failed
 }
 
 // ReadForm implements [gateway.FormReader].
 func (u *Upstream) ReadForm(context.Context) (gateway.Form, error) {
 	file := &spooled{dir: u.cfg.Spool}
-	ahead := bufio.NewWriter(file)
-	f := &form{file: file, ahead: ahead, parts: multipart.NewWriter(ahead)}
+	buffer := bufio.NewWriter(file)
+	f := &form{file: file, buffer: buffer, parts: multipart.NewWriter(buffer)}
 	f.err = f.parts.SetBoundary(rand.Text() + rand.Text())
 	f.add(":action", "file_upload")
 	f.add("protocol_version", "1")
@@ -161,7 +161,7 @@ func (f *form) end(up gateway.Upload, content *spooled) (*body, error) {
 		_, f.err = f.parts.CreatePart(h)
 	}
 	if f.err == nil {
-		f.err = f.ahead.Flush()
+		f.err = f.buffer.Flush()
 	}
 	if f.err != nil {
 		return nil, f.err
@@ -185,10 +185,20 @@ type staged struct {
 }
 
 // Write implements io.Writer.
-func (s *staged) Write(p []byte) (int, error) { return s.file.Write(p) }
+func (s *staged) Write(p []byte) (int, error) {
+	if s.file == nil {
+		return 0, os.ErrClosed
+	}
+	return s.file.Write(p)
+}
 
 // ReadAt implements io.ReaderAt.
-func (s *staged) ReadAt(p []byte, at int64) (int, error) { return s.file.ReadAt(p, at) }
+func (s *staged) ReadAt(p []byte, at int64) (int, error) {
+	if s.file == nil {
+		return 0, os.ErrClosed
+	}
+	return s.file.ReadAt(p, at)
+}
 
 // Discard implements [gateway.Staged].
 func (s *staged) Discard() {

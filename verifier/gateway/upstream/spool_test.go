@@ -3,12 +3,15 @@ package upstream
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rind-dev/rind/verifier/gateway/internal/gatetest"
 )
 
 // Bytes are the same in memory and in a file, and after they moved from one to the other.
@@ -75,14 +78,31 @@ func noise(size int) string {
 	return hex.EncodeToString(raw)
 }
 
-// A large wheel is read while it arrives.
+// A large wheel, which is read while it arrives, reaches the index as it is.
 func TestLargeWheel(t *testing.T) {
 	index := startIndex(t)
 	b := newBehind(t, index, nil)
-	if status, body := b.post(wheelName, noise(2<<20)); status != "200 OK" {
+	content := gatetest.Pack(wheelName, noise(2<<20))
+	if status, body := b.Post(b.Text, gatetest.Upload("demo", "1.0", wheelName, content)); status != "200 OK" {
 		t.Fatal(status, body)
 	}
-	if names := index.names(); len(names) != 1 {
-		t.Error(names)
+	if index.files["demo/"+wheelName] != content {
+		t.Errorf("the index has %v", index.names())
+	}
+}
+
+// After Discard there are no bytes, and no panic.
+func TestSpooledDiscarded(t *testing.T) {
+	s := &staged{file: &spooled{dir: t.TempDir()}}
+	if _, err := s.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	s.Discard()
+	s.Discard()
+	if _, err := s.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
+	}
+	if _, err := s.ReadAt(make([]byte, 1), 0); !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
 	}
 }

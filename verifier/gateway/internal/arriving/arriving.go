@@ -8,11 +8,11 @@ import (
 	"sync/atomic"
 )
 
-// File is a file that arrives, and the work on it. One goroutine calls its methods, and the work is in another one. The file must be readable there
+// Work is work on a file that arrives. One goroutine calls its methods, and the work is in another one. The file must be readable there
 // as far as Arrived says.
-type File struct {
-	file  io.ReaderAt
-	turns chan struct{}
+type Work struct {
+	file io.ReaderAt
+	turn Turn
 
 	size  atomic.Int64  // bytes that are there
 	news  chan struct{} // has room for one: size has changed
@@ -21,19 +21,25 @@ type File struct {
 	done  chan struct{} // closed when it has ended
 }
 
+// Turn waits until its caller may compute, and returns what gives the turn back. It returns nil if one of the channels is closed before.
+type Turn func(whole, quit <-chan struct{}) (free func())
+
+// turnSize is how many bytes are read in a turn: to unpack them takes a fraction of a second.
+const turnSize = 4 << 20
+
 // errStopped is what the work gets after Stop.
 var errStopped = errors.New("arriving: nobody waits for the work any more")
 
-// Work begins to work on a file, with a reader that waits for what is not there yet. The reader is for one goroutine, and fails after Stop. Of all
-// Files that share turns, as many work at once as turns has room for, besides those that Finish waits for. A panic of work ends work only: it
-// is for what can be done again.
-func Work(file io.ReaderAt, turns chan struct{}, work func(io.ReaderAt)) *File {
-	f := &File{file: file, turns: turns, news: make(chan struct{}, 1), whole: make(chan struct{}), quit: make(chan struct{}), done: make(chan struct{})}
+// Start begins to work on a file, with a reader that waits for what is not there yet. The reader is for one goroutine, and fails after Stop. The
+// work waits for a turn to read, and again after each 4 MiB, until Finish waits for it. A panic of work ends work only: it is for what can be
+// done again.
+func Start(file io.ReaderAt, turn Turn, work func(io.ReaderAt)) *Work {
+	f := &Work{file: file, turn: turn, news: make(chan struct{}, 1), whole: make(chan struct{}), quit: make(chan struct{}), done: make(chan struct{})}
 	go f.run(work)
 	return f
 }
 
-func (f *File) run(work func(io.ReaderAt)) {
+func (f *Work) run(work func(io.ReaderAt)) {
 	defer close(f.done)
 	r := &reader{f: f}
 	defer r.release()
@@ -42,7 +48,7 @@ func (f *File) run(work func(io.ReaderAt)) {
 }
 
 // Arrived says that so many bytes of the file are there.
-func (f *File) Arrived(size int64) {
+func (f *Work) Arrived(size int64) {
 	f.size.Store(size)
 	select {
 	case f.news <- struct{}{}:
@@ -51,7 +57,7 @@ func (f *File) Arrived(size int64) {
 }
 
 // Finish says that nothing more arrives, and waits until the work has ended, or ctx has: then it stops the work. It is called at most once.
-func (f *File) Finish(ctx context.Context) {
+func (f *Work) Finish(ctx context.Context) {
 	close(f.whole)
 	select {
 	case <-f.done:
@@ -61,7 +67,7 @@ func (f *File) Finish(ctx context.Context) {
 }
 
 // Stop stops the work, and waits until it does not use the file any more. It may be called after Finish, and again.
-func (f *File) Stop() {
+func (f *Work) Stop() {
 	select {
 	case <-f.quit:
 	default:
@@ -72,8 +78,9 @@ func (f *File) Stop() {
 
 // reader is what the work reads.
 type reader struct {
-	f     *File
-	holds bool // a turn
+	f    *Work
+	free func() // gives the turn back; nil: there is none
+	left int    // bytes of the turn
 }
 
 // ReadAt implements io.ReaderAt.
@@ -87,6 +94,7 @@ func (r *reader) ReadAt(p []byte, at int64) (int, error) {
 		p = p[:max(0, there-at)]
 	}
 	n, err := r.f.file.ReadAt(p, at)
+	r.left -= n
 	if err == nil && short {
 		err = io.EOF
 	}
@@ -120,22 +128,22 @@ func (r *reader) await(size int64) (there int64, err error) {
 
 // turn waits for a turn, unless Finish waits for the work.
 func (r *reader) turn() error {
-	if r.holds {
+	if r.free != nil && r.left > 0 {
 		return nil
 	}
+	r.release()
+	r.free, r.left = r.f.turn(r.f.whole, r.f.quit), turnSize
 	select {
-	case r.f.turns <- struct{}{}:
-		r.holds = true
-	case <-r.f.whole:
 	case <-r.f.quit:
 		return errStopped
+	default:
+		return nil
 	}
-	return nil
 }
 
 func (r *reader) release() {
-	if r.holds {
-		<-r.f.turns
-		r.holds = false
+	if r.free != nil {
+		r.free()
+		r.free = nil
 	}
 }

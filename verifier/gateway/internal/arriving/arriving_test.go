@@ -22,6 +22,19 @@ func (n *noted) ReadAt(p []byte, at int64) (int, error) {
 	return strings.NewReader(content).ReadAt(p, at)
 }
 
+// turnsOf gives as many turns at once as the channel has room for.
+func turnsOf(turns chan struct{}) Turn {
+	return func(whole, quit <-chan struct{}) func() {
+		select {
+		case turns <- struct{}{}:
+			return func() { <-turns }
+		case <-whole:
+		case <-quit:
+		}
+		return nil
+	}
+}
+
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
@@ -38,7 +51,7 @@ func TestReader(t *testing.T) {
 			n := &noted{}
 			var got bytes.Buffer
 			var err error
-			f := Work(n, make(chan struct{}, 1), func(r io.ReaderAt) {
+			f := Start(n, turnsOf(make(chan struct{}, 1)), func(r io.ReaderAt) {
 				_, err = io.CopyBuffer(struct{ io.Writer }{&got}, struct{ io.Reader }{io.NewSectionReader(r, 0, 1<<40)}, make([]byte, size))
 			})
 			for there := 0; there < len(content); {
@@ -62,7 +75,7 @@ func TestReader(t *testing.T) {
 func TestTurns(t *testing.T) {
 	n, turns := &noted{}, make(chan struct{}, 1)
 	turns <- struct{}{} // another's
-	f := Work(n, turns, func(r io.ReaderAt) {
+	f := Start(n, turnsOf(turns), func(r io.ReaderAt) {
 		for at := range int64(len(content)) {
 			_, _ = r.ReadAt(make([]byte, 1), at)
 		}
@@ -86,6 +99,39 @@ func TestTurns(t *testing.T) {
 	}
 }
 
+// endless is a file without an end.
+type endless struct{ read atomic.Int64 }
+
+func (e *endless) ReadAt(p []byte, _ int64) (int, error) {
+	e.read.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// TestTurnsEnd: work on a long file gives its turn to others now and then.
+func TestTurnsEnd(t *testing.T) {
+	turns := make(chan struct{}, 1)
+	var both [2]endless
+	var all []*Work
+	for i := range both {
+		all = append(all, Start(&both[i], turnsOf(turns), func(r io.ReaderAt) {
+			p := make([]byte, 64<<10)
+			for {
+				if _, err := r.ReadAt(p, 0); err != nil {
+					return
+				}
+			}
+		}))
+		all[i].Arrived(1 << 40)
+	}
+	eventually(t, "both go on in turns", func() bool { return both[0].read.Load() > 3*turnSize && both[1].read.Load() > 3*turnSize })
+	for _, w := range all {
+		w.Stop()
+	}
+	if len(turns) != 0 {
+		t.Error("a turn is taken")
+	}
+}
+
 // TestStop: wherever the work is, Stop ends it, with its turn given back.
 func TestStop(t *testing.T) {
 	for n := range 200 {
@@ -94,7 +140,7 @@ func TestStop(t *testing.T) {
 			turns <- struct{}{}
 		}
 		ended := false
-		f := Work(&noted{}, turns, func(r io.ReaderAt) {
+		f := Start(&noted{}, turnsOf(turns), func(r io.ReaderAt) {
 			for at := int64(0); ; at = (at + 1) % int64(len(content)) {
 				if _, err := r.ReadAt(make([]byte, 1), at); errors.Is(err, errStopped) {
 					ended = true
@@ -117,7 +163,7 @@ func TestStop(t *testing.T) {
 // TestFinishEnds: the end of the context ends work that takes longer.
 func TestFinishEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	f := Work(&noted{}, make(chan struct{}, 1), func(r io.ReaderAt) {
+	f := Start(&noted{}, turnsOf(make(chan struct{}, 1)), func(r io.ReaderAt) {
 		for {
 			if _, err := r.ReadAt(make([]byte, 1), 0); errors.Is(err, errStopped) {
 				return
@@ -133,7 +179,7 @@ func TestFinishEnds(t *testing.T) {
 // TestPanic: a panic ends the work only, with its turn given back.
 func TestPanic(t *testing.T) {
 	turns := make(chan struct{}, 1)
-	f := Work(&noted{}, turns, func(r io.ReaderAt) {
+	f := Start(&noted{}, turnsOf(turns), func(r io.ReaderAt) {
 		_, _ = r.ReadAt(make([]byte, 1), 0)
 		panic("a bug")
 	})
