@@ -75,7 +75,7 @@ type upload struct {
 	boundary string
 }
 
-// newUpload makes a wheel of about that size, and the form for it. Base64 is a third longer than the noise, and packed again as long as it.
+// newUpload makes a wheel of about that size, and the form for it. Base64 makes the noise a third longer, and packing undoes that.
 func newUpload(project string, size int) (*upload, error) {
 	noise := make([]byte, max(0, size-restSize))
 	random := rand.NewChaCha8([32]byte{1})

@@ -78,10 +78,10 @@ type Known struct {
 	Uploaded time.Time // zero if it is not known
 }
 
-// Staged is one file that is being uploaded, used by one goroutine, with one exception. Write takes its
+// Staged is one file that is being uploaded. Write takes its
 // bytes; ReadAt gives them back, so that the archive can be checked; then exactly one of Commit and
-// Discard ends it. The exception: after the first 1 MiB another goroutine may call ReadAt, for bytes that were written,
-// while the first one calls Write or ReadAt. That is how an *os.File works.
+// Discard ends it. One goroutine uses a Staged, except that after the first 1 MiB another one may call ReadAt, for bytes that were
+// written, while the first one calls Write or ReadAt. An *os.File allows that.
 type Staged interface {
 	io.Writer
 	io.ReaderAt

@@ -33,21 +33,14 @@ var errSlowRead = &Refusal{Status: http.StatusServiceUnavailable, RetryAfter: bu
 // aheadSize is how much of a file has arrived when the gateway begins to unpack it: most files are whole by then.
 const aheadSize = 1 << 20
 
-// aheadSlots bounds how many files are unpacked at once before they are whole, besides those that readSlots bounds. Nobody is refused for
-// want of a slot: the file is unpacked later.
-func aheadSlots() slots {
-	all := max(2, runtime.GOMAXPROCS(0))
-	return slots{all: all, owner: all / 2, token: all / 2, taken: map[share]int{}, freed: make(chan struct{})}
-}
-
 // unpackAhead begins to unpack a large zip file, or goes on to do so, as far as it has arrived.
 func (in *intake) unpackAhead() {
 	switch {
 	case in.ahead != nil:
 		in.ahead.Arrived(in.up.Size)
 	case in.up.Size >= aheadSize && strings.HasPrefix(dist.Magic(in.up.Filename), "PK"):
-		who := holder{in.who.TokenID, in.who.UserID}
-		in.ahead = archive.NewAhead(in.staged, func(whole, quit <-chan struct{}) func() { return in.g.aheadTurns.turn(who, whole, quit) })
+		owner := holder{in.who.TokenID, in.who.UserID}.shares()[1]
+		in.ahead = archive.NewAhead(in.staged, func(whole, quit <-chan struct{}) func() { return in.g.aheadTurns.take(owner, whole, quit) })
 		in.ahead.Arrived(in.up.Size)
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
@@ -122,7 +123,7 @@ type Gateway struct {
 	reads slots      // of archives that are read
 	forms FormReader // nil: the backend reads no field
 
-	aheadTurns slots // of files that are unpacked while they arrive
+	aheadTurns *turns // of files that are unpacked while they arrive
 }
 
 // New makes the handler. It fails only if cfg lacks something that is required.
@@ -161,7 +162,7 @@ func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{cfg: cfg, log: log, slots: slots{
 		all: cfg.MaxUploads, owner: cfg.MaxPerOwner, token: cfg.MaxPerToken, wait: cfg.QueueTime,
 		taken: map[share]int{}, freed: make(chan struct{}),
-	}, reads: readSlots(), aheadTurns: aheadSlots()}
+	}, reads: readSlots(), aheadTurns: newTurns(max(2, runtime.GOMAXPROCS(0)))}
 	g.forms, _ = cfg.Backend.(FormReader)
 	return g, nil
 }

@@ -63,23 +63,6 @@ func (s *slots) take(ctx context.Context, h holder) (free func(), err error) {
 	}
 }
 
-// turn waits for a slot without an end, and returns nil if one of the channels is closed before.
-func (s *slots) turn(h holder, whole, quit <-chan struct{}) (free func()) {
-	for {
-		freed, err := s.try(h)
-		if err == nil {
-			return func() { s.free(h) }
-		}
-		select {
-		case <-freed:
-		case <-whole:
-			return nil
-		case <-quit:
-			return nil
-		}
-	}
-}
-
 // try takes a slot, or returns why none is free and a channel that is closed when one becomes
 // free.
 func (s *slots) try(h holder) (freed <-chan struct{}, err error) {

@@ -25,7 +25,7 @@ const maxAhead = 1000
 type Ahead struct {
 	work *arriving.Work
 
-	// Both are of another goroutine until work has ended.
+	// Only the work uses these two until it has ended.
 	found map[int64]unpackedEntry // by the position of the packed bytes
 	total int64                   // bytes that were unpacked
 }
@@ -100,8 +100,8 @@ func (f *furthest) ReadAt(p []byte, at int64) (int, error) {
 	return n, err
 }
 
-// aheadContent is the content of an entry. It ends with an error where the archive unpacks to far more than its own size, of which only
-// what was read is known: an entry may lie about how many packed bytes it has.
+// aheadContent is the content of an entry. Reading fails once the entries unpack to more than maxRatio times what was read so far: the packed size
+// that an entry states may be a lie.
 type aheadContent struct {
 	io.Reader
 	a    *Ahead

@@ -39,8 +39,8 @@ type Want struct {
 	// Metadata, if it is not nil, gets the text of a wheel's METADATA, at most 2 MiB. It means nothing unless Check returns nil.
 	Metadata *[]byte
 
-	// Ahead, if it is not nil, has unpacked a part of the file before. Check waits for what it can unpack of the rest, unless there is a fault
-	// that Check finds without that. It is for one call.
+	// Ahead, if it is not nil, has unpacked a part of the file before. Check looks at the structure of the archive first, and then waits for what
+	// Ahead can unpack of the rest. It is for one call.
 	Ahead *Ahead
 }
 

@@ -34,14 +34,17 @@ func (u *Upstream) pass(ctx context.Context, up gateway.Upload, b *body) (repeat
 			return repeated, err
 		}
 	}
-	endPass := u.traffic.recent.startPass(up.Project, file)
+	endPass, late := u.traffic.recent.startPass(up.Project, file), answerTime // the index may still store a file after its connection broke
+	defer func() { endPass(late) }()
 	repeated, err = u.send(ctx, up, b)
-	if err != nil { // what an index does with an upload that broke it may do long after
-		endPass(answerTime)
-		return repeated, err
+	var refused *gateway.Refusal
+	switch {
+	case err == nil:
+		late = lateTime
+	case errors.As(err, &refused) && refused.Status != http.StatusServiceUnavailable: // nothing was stored
+		late = 0
 	}
-	endPass(lateTime)
-	return repeated, nil
+	return repeated, err
 }
 
 // send sends a file to the index, and finds out what became of it.

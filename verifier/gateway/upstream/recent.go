@@ -17,7 +17,7 @@ const (
 )
 
 // recent remembers which names the lists of projects had that were just read, and which the gateway has passed on since. It answers one
-// question only: whether the index certainly lacks a file.
+// question only: whether the index lacks a file.
 type recent struct {
 	life time.Duration
 
@@ -27,7 +27,7 @@ type recent struct {
 
 // recentProject is what is known of a project.
 type recentProject struct {
-	passing map[fileKeys]int // files that are passed on, or were a moment ago, and how often
+	passing map[fileKeys]int // files that are passed on, or were up to two minutes ago, and how often
 	open    []*listedNames   // of lists that are being read
 	last    *listedNames     // of the list that was asked for last; nil: none, or too long ago
 }
@@ -54,7 +54,7 @@ type listedNames struct {
 	seed   maphash.Seed
 	asked  time.Time
 	listed map[uint64]struct{} // names and identities; nil: there are too many. Only its reader uses it until the list is remembered.
-	passed map[uint64]struct{} // the same of files that were passed on
+	passed map[uint64]struct{} // the same of files that were passed on; nil: there are too many
 }
 
 // add adds a name of the list.
@@ -73,12 +73,22 @@ func (n *listedNames) add(name, identity string) {
 
 // addPassed adds a file that is passed on. recent is locked.
 func (n *listedNames) addPassed(file fileKeys) {
+	if n.passed == nil {
+		return
+	}
+	if len(n.passed) > recentNames {
+		n.passed = nil
+		return
+	}
 	n.passed[maphash.String(n.seed, file.name)] = struct{}{}
 	n.passed[maphash.String(n.seed, file.identity)] = struct{}{}
 }
 
 // lack reports whether neither the list nor what was passed on has the file, or an equivalent one. recent is locked.
 func (n *listedNames) lack(file fileKeys) bool {
+	if n.passed == nil {
+		return false
+	}
 	for _, key := range [...]string{file.name, file.identity} {
 		h := maphash.String(n.seed, key)
 		_, listed := n.listed[h]
@@ -107,7 +117,7 @@ func (r *recent) tidy(project string, p *recentProject) {
 	}
 }
 
-// lacks reports whether the index certainly has neither the file nor an equivalent one, as far as the gateway can know: a list that by asked for
+// lacks reports whether the index has neither the file nor an equivalent one, as far as the gateway can know: a list that by asked for
 // within r.life does not have it, and it has not been passed on since.
 func (r *recent) lacks(by *sharedLists, project string, file fileKeys) bool {
 	r.mu.Lock()
@@ -153,8 +163,12 @@ func (r *recent) startList(by *sharedLists, project string) (n *listedNames, end
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.project(project)
-	for file := range p.passing {
-		n.addPassed(file)
+	if len(p.passing) > recentNames/2 {
+		n.passed = nil
+	} else {
+		for file := range p.passing {
+			n.addPassed(file)
+		}
 	}
 	p.open = append(p.open, n)
 	return n, func(whole bool) {

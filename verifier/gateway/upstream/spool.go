@@ -15,11 +15,11 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway"
 )
 
-// inMemory is how many bytes of a file, and of the rest of the form, stay in memory: most wheels of Python alone need no file in the spool.
+// inMemory is how many bytes of the file stay in memory, and as many of the rest of the form. Most wheels of pure Python need no file in the spool.
 const inMemory = 64 << 10
 
 // spooled holds bytes on their way to the index: in memory, or, if they are many, in a file without a name in the spool, so that nothing of them
-// remains whatever happens. Its zero value with a folder is empty.
+// remains whatever happens. With only dir set it is empty.
 type spooled struct {
 	dir  string
 	few  []byte   // all bytes, until there is a file
@@ -128,6 +128,9 @@ var ours = map[string]bool{":action": true, "protocol_version": true, "sha256_di
 
 // Field implements [gateway.Form].
 func (f *form) Field(name string) (io.Writer, error) {
+	if f.file == nil {
+		return nil, os.ErrClosed
+	}
 	if f.err != nil || ours[name] {
 		return io.Discard, f.err
 	}
@@ -153,6 +156,9 @@ type body struct {
 
 // end writes the rest of the form that comes before the bytes of the file.
 func (f *form) end(up gateway.Upload, content *spooled) (*body, error) {
+	if f.file == nil {
+		return nil, os.ErrClosed
+	}
 	f.add("sha256_digest", up.SHA256)
 	if f.err == nil {
 		h := textproto.MIMEHeader{}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rind-dev/rind/verifier/gateway"
 	"github.com/rind-dev/rind/verifier/gateway/internal/gatetest"
 )
 
@@ -68,6 +69,23 @@ func TestSpoolGone(t *testing.T) {
 	}
 	if status, body := b.post(wheelName, noise(2*inMemory)); status != "200 OK" {
 		t.Error(status, body)
+	}
+}
+
+// After Discard there is no form.
+func TestFormDiscarded(t *testing.T) {
+	u := &Upstream{cfg: Config{Spool: t.TempDir()}}
+	f, err := u.ReadForm(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Discard()
+	if _, err := f.Field("name"); !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
+	}
+	s := &staged{u: u, file: &spooled{dir: t.TempDir()}}
+	if _, err := s.Commit(t.Context(), gateway.Upload{Form: f}); !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
 	}
 }
 

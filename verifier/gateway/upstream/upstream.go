@@ -12,10 +12,9 @@
 // own mistakes, and the log tells operators theirs.
 //
 // Before it passes a file on, the gateway reads the index's list of the project, to learn whether the index has that file, or
-// another one of an equivalent name. Uploads to one project that need the list at the same time share it, and if one was asked for in
-// the last quarter of a second, that and what the gateway has passed on since are enough to know that the index does not have a file. What
-// somebody uploads to the index itself in that time goes unseen, as it does while a file is on its way: to have the last word, an index
-// has to refuse other content for a name that it has.
+// another one of an equivalent name. Uploads to one project that need the list at the same time share it. A list counts for a quarter of
+// a second; the gateway adds what it passed on since. What somebody uploads to the index itself in that time goes unseen, as it does while
+// a file is on its way: to have the last word, an index has to refuse other content for a name that it has.
 package upstream
 
 import (
@@ -69,7 +68,7 @@ type Config struct {
 	// InsecureHTTP allows http to another machine. Everybody on the way there can read the credential.
 	InsecureHTTP bool
 
-	// Spool is a folder for files on their way, if they are larger than 64 KiB; Open makes it. Files in it have no name and vanish with the process.
+	// Spool is a folder for files of more than 64 KiB on their way; Open makes it. Files in it have no name and vanish with the process.
 	Spool string
 
 	// OnAnswer, if it is not nil, is called when the index has answered a request, or has not: with the method, the

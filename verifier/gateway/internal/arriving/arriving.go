@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 )
 
 // Work is work on a file that arrives. One goroutine calls its methods, and the work is in another one. The file must be readable there
@@ -24,15 +25,15 @@ type Work struct {
 // Turn waits until its caller may compute, and returns what gives the turn back. It returns nil if one of the channels is closed before.
 type Turn func(whole, quit <-chan struct{}) (free func())
 
-// turnSize is how many bytes are read in a turn: to unpack them takes a fraction of a second.
-const turnSize = 4 << 20
+// turnTime is how long a turn lasts. It ends when the work reads again, so at the latest after what it does with the bytes of one read.
+const turnTime = 100 * time.Millisecond
 
 // errStopped is what the work gets after Stop.
 var errStopped = errors.New("arriving: nobody waits for the work any more")
 
 // Start begins to work on a file, with a reader that waits for what is not there yet. The reader is for one goroutine, and fails after Stop. The
-// work waits for a turn to read, and again after each 4 MiB, until Finish waits for it. A panic of work ends work only: it is for what can be
-// done again.
+// work waits for a turn to read, and again after 100 ms. Once Finish waits for the work, it takes a turn only if one is free. A panic of work
+// ends work only: it is for what can be done again.
 func Start(file io.ReaderAt, turn Turn, work func(io.ReaderAt)) *Work {
 	f := &Work{file: file, turn: turn, news: make(chan struct{}, 1), whole: make(chan struct{}), quit: make(chan struct{}), done: make(chan struct{})}
 	go f.run(work)
@@ -80,7 +81,7 @@ func (f *Work) Stop() {
 type reader struct {
 	f    *Work
 	free func() // gives the turn back; nil: there is none
-	left int    // bytes of the turn
+	end  time.Time
 }
 
 // ReadAt implements io.ReaderAt.
@@ -94,7 +95,6 @@ func (r *reader) ReadAt(p []byte, at int64) (int, error) {
 		p = p[:max(0, there-at)]
 	}
 	n, err := r.f.file.ReadAt(p, at)
-	r.left -= n
 	if err == nil && short {
 		err = io.EOF
 	}
@@ -128,11 +128,11 @@ func (r *reader) await(size int64) (there int64, err error) {
 
 // turn waits for a turn, unless Finish waits for the work.
 func (r *reader) turn() error {
-	if r.free != nil && r.left > 0 {
+	if r.free != nil && time.Now().Before(r.end) {
 		return nil
 	}
 	r.release()
-	r.free, r.left = r.f.turn(r.f.whole, r.f.quit), turnSize
+	r.free, r.end = r.f.turn(r.f.whole, r.f.quit), time.Now().Add(turnTime)
 	select {
 	case <-r.f.quit:
 		return errStopped
