@@ -56,6 +56,7 @@ type cachedFolder struct {
 	notes     notes
 	spellings *spellings // under the lock of names; nil until an upload needs them
 
+	sync    dirSync
 	made    atomic.Uint64 // how often this process made the folder
 	durable atomic.Uint64 // made+1 if the folder's name is on the disk
 }

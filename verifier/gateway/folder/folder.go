@@ -230,9 +230,14 @@ func (f *Folder) syncName(project string) error {
 	if entry.durable.Load() == made+1 {
 		return nil
 	}
-	if err := f.disk.syncDir("."); err != nil {
+	if err := f.syncFolder(rootFolder); err != nil {
 		return err
 	}
 	entry.durable.Store(made + 1)
 	return nil
+}
+
+// syncFolder syncs what a folder lists, together with others who want that at the same time.
+func (f *Folder) syncFolder(name string) error {
+	return f.catalogue.folder(name).sync.do(func() error { return f.disk.syncDir(name) })
 }

@@ -154,7 +154,8 @@ func (s *stagedFile) publish(ctx context.Context, up gateway.Upload, attested []
 	} else if err != nil {
 		return false, err
 	}
-	if err := f.disk.syncDir(up.Project); err != nil {
+	err = f.syncFolder(up.Project)
+	if err != nil {
 		return false, err
 	}
 	return repeated, f.syncName(up.Project)
