@@ -20,21 +20,21 @@ type spellings struct {
 	read     time.Time
 }
 
-// equivalent returns the name of an existing file of the project that is equivalent to up under
-// another name. It returns "" if no such file exists, or if a file with the same name as up does. The lock of names is held.
-func (f *Folder) equivalent(up gateway.Upload) (string, error) {
-	_, err := f.root.Lstat(path.Join(up.Project, up.Filename))
+// equivalent reports whether the project has a file with the name of up, and returns the name of one that is equivalent to up under
+// another name: "" if there is none, or one with its own name. The lock of names is held.
+func (f *Folder) equivalent(up gateway.Upload) (there bool, name string, err error) {
+	_, err = f.root.Lstat(path.Join(up.Project, up.Filename))
 	if err == nil {
-		return "", nil
+		return true, "", nil
 	}
 	if !isMissing(err) {
-		return "", err
+		return false, "", err
 	}
 	s, err := f.spellings(up.Project)
 	if err != nil {
-		return "", err
+		return false, "", err
 	}
-	return s.names[dist.Identity(up.Filename, up.Project)], nil
+	return false, s.names[dist.Identity(up.Filename, up.Project)], nil
 }
 
 // spellings returns the names of a project's files, and reads them if they may have changed. The lock of names is held.

@@ -177,21 +177,20 @@ func (s *stagedFile) link(up gateway.Upload, attested []byte) error {
 	if err := decided.free(up); err != nil {
 		return err
 	}
-	name, err := f.equivalent(up)
+	there, name, err := f.equivalent(up)
 	if err != nil {
 		return err
 	}
 	if name != "" {
 		return gateway.Exists(name, up.Filename)
 	}
-	place := path.Join(up.Project, up.Filename)
-	if _, err := f.root.Lstat(place); isMissing(err) { // a file that is there keeps the attestations that it came with
+	if !there { // a file that is there keeps the attestations that it came with
 		err := f.putProvenance(up, attested)
 		if err != nil {
 			return err
 		}
 	}
-	if err := f.disk.link(s.name, place); err != nil {
+	if err := f.disk.link(s.name, path.Join(up.Project, up.Filename)); err != nil {
 		return err
 	}
 	f.named(up.Project, up.Filename)
