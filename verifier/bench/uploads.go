@@ -180,7 +180,7 @@ func compareUploads(dir string, c uploadsConfig) error {
 			}
 			for _, i := range rand.Perm(len(all)) {
 				all[i].run(c, kind, u, names)
-				for _, s := range all { // pypiserver reads all its files for a list, whoever uploaded them
+				for _, s := range all { // pypiserver reads all its files for a list, whoever uploaded them, and what is kept fills the page cache
 					if err := s.clean(); err != nil {
 						return err
 					}

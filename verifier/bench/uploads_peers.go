@@ -112,7 +112,7 @@ func startSelf(name, kind, dir, url string) (*server, error) {
 		return nil, fmt.Errorf("%s did not start: %w", name, err)
 	}
 	s.url = "http://" + strings.TrimSpace(line) + "/"
-	if kind == "bare" {
+	if kind != "upstream" { // rind's folder is made anew by the next upload
 		s.clean = func() error { return emptied(dir, dir+"-trash", "staging") }
 	}
 	return s, nil
