@@ -56,7 +56,7 @@ var rules = map[string]rule{
 	"internal/idtoken":               {foreign: []string{"github.com/go-jose/go-jose"}},
 	"internal/jobs":                  {own: []string{"internal/instance", "internal/kv", "internal/problem", "internal/text"}},
 	"internal/certificate":           {own: []string{"internal/private"}},
-	"verifier/gateway/upstream":      {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/gateway/internal/arriving", "verifier/gateway/internal/digester", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/loopback", "internal/private", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate, []string{"golang.org/x/net/html"})},
+	"verifier/gateway/upstream":      {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/gateway/internal/arriving", "verifier/gateway/internal/digester", "verifier/gateway/internal/keymutex", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/loopback", "internal/private", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate, []string{"golang.org/x/net/html"})},
 	"internal/dist":                  {own: []string{"caveats", "internal/text"}},
 	"internal/deadline":              {},
 	"internal/durable":               {},
@@ -67,8 +67,8 @@ var rules = map[string]rule{
 	"internal/private":               {},
 	"authn/password":                 {foreign: []string{"github.com/alexedwards/argon2id", "github.com/ccojocar/zxcvbn-go", "golang.org/x/crypto", "golang.org/x/sys/cpu", "golang.org/x/text"}},
 	"authn/totp":                     {foreign: []string{otp, "github.com/boombuler/barcode"}},
-	"verifier/gateway/policy":        {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/gateway/internal/arriving", "verifier/gateway/internal/digester", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate)},
-	"verifier/gateway/policy/ledger": {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/gateway/internal/arriving", "verifier/gateway/internal/digester", "verifier/gateway/policy", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/private", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate, bbolt)},
+	"verifier/gateway/policy":        {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/gateway/internal/arriving", "verifier/gateway/internal/digester", "verifier/gateway/internal/keymutex", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate)},
+	"verifier/gateway/policy/ledger": {own: []string{"caveats", "caveats/token", "verifier", "verifier/gateway", "verifier/gateway/archive", "verifier/gateway/internal/arriving", "verifier/gateway/internal/digester", "verifier/gateway/internal/keymutex", "verifier/gateway/policy", "verifier/httpauth", "internal/clientip", "internal/deadline", "internal/dist", "internal/private", "internal/scratch", "internal/text"}, foreign: join(macaroon, blake2, norm, inflate, bbolt)},
 }
 
 // forbidden says what a package must not reach, where the list of what it may

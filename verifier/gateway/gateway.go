@@ -78,7 +78,8 @@ type Config struct {
 	// MaxPerOwner those of one account, with all its tokens (zero: 64, or MaxPerToken if that is more),
 	// and MaxPerToken those with one token (zero: 32). The last quarter of MaxUploads is
 	// reserved for accounts that have no upload under way. Each upload takes about 100 KiB of
-	// memory, 512 KiB more while a large zip file is unpacked as it arrives, and what the backend's stage takes. Further uploads wait for QueueTime (zero: 4
+	// memory, 512 KiB more while a large zip file is unpacked as it arrives, and what the backend's
+	// stage takes. Further uploads wait for QueueTime (zero: 4
 	// seconds, less than clients wait for a server that does not read), and are then
 	// refused: with 429 if they wait for uploads of their own token or account, else
 	// with 503.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rind-dev/rind/caveats"
@@ -51,7 +50,7 @@ const (
 
 // count passes a file on if the rules about releases and sizes allow it.
 func (p *Policy) count(ctx context.Context, t terms, up gateway.Upload, to gateway.Staged) (repeated bool, err error) {
-	free, err := p.names.take(ctx, up.Project+"/"+strings.ToLower(up.Filename))
+	free, err := p.names.Lock(ctx, up.Project+"/"+strings.ToLower(up.Filename))
 	if err != nil {
 		return false, &gateway.Refusal{Status: http.StatusServiceUnavailable, RetryAfter: 30 * time.Second, Err: err,
 			Reason: "Another upload of the same file is still in progress. Try again later."}
@@ -75,7 +74,7 @@ func (p *Policy) count(ctx context.Context, t terms, up gateway.Upload, to gatew
 // file that the ledger has as kept was acknowledged before the list was asked for, and the list tells whether it is still
 // there.
 func (p *Policy) admit(ctx context.Context, t terms, up gateway.Upload) (f, before *File, err error) {
-	free, err := p.projects.take(ctx, up.Project)
+	free, err := p.projects.Lock(ctx, up.Project)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,7 +101,7 @@ func (p *Policy) settle(ctx context.Context, f File, before *File, repeated bool
 	if before != nil && before.At.Before(f.At) {
 		f.At = before.At // a file that is uploaded again opens no release
 	}
-	free, err := p.projects.take(ctx, f.Project)
+	free, err := p.projects.Lock(ctx, f.Project)
 	if err == nil {
 		defer free()
 		err = p.record(ctx, f, before, repeated, failed)
@@ -201,44 +200,4 @@ func days(d time.Duration) string {
 		return fmt.Sprintf("%d days", d/day)
 	}
 	return d.String()
-}
-
-// turns lets one goroutine at a time work on a name.
-type turns struct {
-	mu   *sync.Mutex
-	held map[string]*turn
-}
-
-type turn struct {
-	free    chan struct{}
-	waiting int
-}
-
-func newTurns() turns { return turns{mu: new(sync.Mutex), held: map[string]*turn{}} }
-
-// take waits until the name is free, or ctx ends.
-func (t turns) take(ctx context.Context, name string) (free func(), err error) {
-	t.mu.Lock()
-	k := t.held[name]
-	if k == nil {
-		k = &turn{free: make(chan struct{}, 1)}
-		t.held[name] = k
-	}
-	k.waiting++
-	t.mu.Unlock()
-	leave := func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		k.waiting--
-		if k.waiting == 0 {
-			delete(t.held, name)
-		}
-	}
-	select {
-	case k.free <- struct{}{}:
-		return func() { <-k.free; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
-	}
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/rind-dev/rind/internal/dist"
 	"github.com/rind-dev/rind/verifier"
 	"github.com/rind-dev/rind/verifier/gateway"
+	"github.com/rind-dev/rind/verifier/gateway/internal/keymutex"
 )
 
 // Config is what a Policy needs.
@@ -54,12 +55,12 @@ type Policy struct {
 
 // Turns let one upload at a time be counted for a file and for a project.
 type Turns struct {
-	names    turns // of files, from the beginning of a count to its end
-	projects turns
+	names    *keymutex.Mutex // of files, from the beginning of a count to its end
+	projects *keymutex.Mutex
 }
 
 // NewTurns returns Turns that nobody holds.
-func NewTurns() *Turns { return &Turns{newTurns(), newTurns()} }
+func NewTurns() *Turns { return &Turns{keymutex.New(), keymutex.New()} }
 
 // New returns a Backend that holds uploads to rules. If the Backend behind it is a [gateway.FormReader], so is the one
 // that New returns.

@@ -34,7 +34,7 @@ func (u *Upstream) pass(ctx context.Context, up gateway.Upload, b *body) (repeat
 			return repeated, err
 		}
 	}
-	endPass, late := u.traffic.recent.startPass(up.Project, file), answerTime // the index may still store a file after its connection broke
+	endPass, late := u.traffic.recent.startPass(up.Project, file), u.traffic.recent.unknown // the index may still store a file after its connection broke
 	defer func() { endPass(late) }()
 	repeated, err = u.send(ctx, up, b)
 	var refused *gateway.Refusal
@@ -64,7 +64,7 @@ func (u *Upstream) send(ctx context.Context, up gateway.Upload, b *body) (repeat
 func (u *Upstream) turn(ctx context.Context, up gateway.Upload, file fileKeys, limit time.Duration) (free func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	free, err = u.traffic.take(ctx, up.Project+"/"+file.identity)
+	free, err = u.traffic.files.Lock(ctx, up.Project+"/"+file.identity)
 	if err != nil {
 		return nil, &gateway.Refusal{
 			Status: http.StatusServiceUnavailable, Reason: "Another upload of the same file is still in progress. Try again later.", RetryAfter: minRetry,

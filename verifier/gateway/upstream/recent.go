@@ -19,7 +19,8 @@ const (
 // recent remembers which names the lists of projects had that were just read, and which the gateway has passed on since. It answers one
 // question only: whether the index lacks a file.
 type recent struct {
-	life time.Duration
+	life    time.Duration
+	unknown time.Duration // for which a file counts as passed on if it is not known what became of it
 
 	mu        sync.Mutex
 	byProject map[string]*recentProject // those with a list, or a file that is passed on

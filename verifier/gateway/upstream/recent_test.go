@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/verifier/gateway"
 	"github.com/rind-dev/rind/verifier/gateway/internal/gatetest"
 )
 
@@ -203,4 +204,39 @@ func TestStoredAfterTheConnectionBroke(t *testing.T) {
 	if status, body := b.post("demo-1.0.zip", "one"); !strings.HasPrefix(status, "400 File already exists") {
 		t.Error(status, body)
 	}
+}
+
+// A file that the index refused is not remembered. One whose way ended in a panic is, but not for ever.
+func TestHowLongAFileCounts(t *testing.T) {
+	index := startIndex(t)
+	b := newBehind(t, index, nil)
+	b.up.traffic.recent.life = time.Hour
+	passing := func() int {
+		b.up.traffic.recent.mu.Lock()
+		defer b.up.traffic.recent.mu.Unlock()
+		return len(b.up.traffic.recent.byProject["demo"].passing)
+	}
+	index.set(func() {
+		index.before = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusBadRequest); return true }
+	})
+	if status, _ := b.post(tarName, "one"); !strings.HasPrefix(status, "400 ") || passing() != 0 {
+		t.Errorf("refused: %s, %d files are remembered", status, passing())
+	}
+	index.set(func() { index.before = nil })
+	if status, _ := b.post(wheelName, "one"); status != "200 OK" || passing() != 1 {
+		t.Errorf("kept: %s, %d files are remembered", status, passing())
+	}
+	b.up.traffic.recent.unknown = 50 * time.Millisecond
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		_, _ = b.up.pass(t.Context(), gateway.Upload{Project: "demo", Filename: "demo-2.0.tar.gz"}, nil) // a form that is not there
+	}()
+	if passing() != 2 || b.up.traffic.files.Len() != 0 {
+		t.Errorf("after a panic %d files are remembered, and %d locked", passing(), b.up.traffic.files.Len())
+	}
+	eventually(t, "what ended in a panic is forgotten", func() bool { return passing() == 1 })
 }

@@ -258,8 +258,8 @@ func TestOneAtATime(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if kept != 1 || index.most != 1 || len(b.up.traffic.byFile) != 0 {
-		t.Errorf("%d kept, %d at once at the index, %d locks left", kept, index.most, len(b.up.traffic.byFile))
+	if kept != 1 || index.most != 1 || b.up.traffic.files.Len() != 0 {
+		t.Errorf("%d kept, %d at once at the index, %d locks left", kept, index.most, b.up.traffic.files.Len())
 	}
 }
 
