@@ -11,8 +11,8 @@ import (
 	"github.com/rind-dev/rind/verifier/gateway/internal/digester"
 )
 
-// AheadFrom is the size of the smallest entry that an Ahead unpacks, in packed bytes: to do less in advance saves nothing.
-const AheadFrom = 256 << 10
+// aheadFrom is the size of the smallest entry that an Ahead unpacks, in packed bytes: to do less in advance saves nothing.
+const aheadFrom = 256 << 10
 
 // maxAhead is how many entries an Ahead remembers.
 const maxAhead = 1000
@@ -40,7 +40,7 @@ type unpackedEntry struct {
 
 // NewAhead returns an Ahead for a zip file. It computes when turn lets it, and when Check waits for it, and takes up to 512 KiB of memory.
 // Stop ends it.
-func NewAhead(file io.ReaderAt, turn arriving.Turn) *Ahead { return newAhead(file, turn, AheadFrom) }
+func NewAhead(file io.ReaderAt, turn arriving.Turn) *Ahead { return newAhead(file, turn, aheadFrom) }
 
 func newAhead(file io.ReaderAt, turn arriving.Turn, least int64) *Ahead {
 	a := &Ahead{found: map[int64]unpackedEntry{}}

@@ -83,7 +83,7 @@ func large(size int) string {
 
 // TestAheadSparesTheCheck: Check does not unpack again what an Ahead has unpacked, whatever the method, and an Ahead leaves small entries alone.
 func TestAheadSparesTheCheck(t *testing.T) {
-	b := wheelOf(zfile{name: "demo/a.py", data: large(AheadFrom)}, zfile{name: "demo/b.py", data: large(AheadFrom), stored: true}, zfile{name: "demo/c.py", data: large(1000)})
+	b := wheelOf(zfile{name: "demo/a.py", data: large(aheadFrom)}, zfile{name: "demo/b.py", data: large(aheadFrom), stored: true}, zfile{name: "demo/c.py", data: large(1000)})
 	f := &arrived{t: t, bytes: b}
 	a := NewAhead(f, always)
 	defer a.Stop()
@@ -101,7 +101,7 @@ func TestAheadSparesTheCheck(t *testing.T) {
 
 // TestAheadIsComparedWithRecord: what was unpacked ahead is compared with RECORD like everything else.
 func TestAheadIsComparedWithRecord(t *testing.T) {
-	files := wheelFiles(zfile{name: "demo/a.py", data: large(AheadFrom)})
+	files := wheelFiles(zfile{name: "demo/a.py", data: large(aheadFrom)})
 	record := files[len(files)-1].data
 	for what, change := range map[string]func(row string) string{
 		"another digest": func(row string) string {
@@ -164,7 +164,7 @@ func TestAheadOfABomb(t *testing.T) {
 			t.Errorf("%s: %d bytes were unpacked of %d", what, a.total, len(b))
 		}
 	}
-	b := wheelOf(zfile{name: "demo/a.py", data: large(AheadFrom)})
+	b := wheelOf(zfile{name: "demo/a.py", data: large(aheadFrom)})
 	b = b[:len(b)-10]
 	f := &arrived{t: t, bytes: b}
 	never := func(_, quit <-chan struct{}) func() { <-quit; return nil }
@@ -205,7 +205,7 @@ func TestAheadOfManyEntries(t *testing.T) {
 
 // TestAheadPanics: a panic ends what is done ahead, and nothing else.
 func TestAheadPanics(t *testing.T) {
-	b := wheelOf(zfile{name: "demo/a.py", data: large(AheadFrom)})
+	b := wheelOf(zfile{name: "demo/a.py", data: large(aheadFrom)})
 	f := &panics{Reader: bytes.NewReader(b)}
 	a := NewAhead(f, always)
 	defer a.Stop()

@@ -6,12 +6,14 @@ import "sync"
 type dirSync struct {
 	running sync.Mutex // held while the folder is synced
 
-	mu   sync.Mutex // guards next
+	mu   sync.Mutex // guards next, and its callers
 	next *syncBatch // that begins after the running one; nil: nobody waits
 }
 
 // syncBatch is one sync, and what came of it.
 type syncBatch struct {
+	callers int // who share it; under mu
+
 	done bool // under running, as err
 	err  error
 }
@@ -23,6 +25,7 @@ func (d *dirSync) do(sync func() error) error {
 		d.next = &syncBatch{}
 	}
 	mine := d.next
+	mine.callers++
 	d.mu.Unlock()
 	d.running.Lock()
 	defer d.running.Unlock()

@@ -158,6 +158,31 @@ func TestRecentListsEnd(t *testing.T) {
 	}
 }
 
+// A list counts no more when too many files were passed on to remember them, before it was asked for or since.
+func TestRecentListsOfManyFiles(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		r := lasting()
+		if !before {
+			readList(r)
+		}
+		for i := range recentNames/2 + 2 {
+			if i == recentNames/2 && before {
+				readList(r)
+			}
+			if i == recentNames/2 && !lacks(r, tarName) {
+				t.Errorf("before %v: the list does not count with %d files", before, i)
+			}
+			r.startPass("demo", keysOf(fmt.Sprintf("demo-2.%d.tar.gz", i), "demo"))
+		}
+		if before {
+			readList(r)
+		}
+		if lacks(r, tarName) {
+			t.Errorf("before %v: the list counts", before)
+		}
+	}
+}
+
 // Uploads one after the other ask for one list; what the index or the gateway has got in the meantime is found all the same.
 func TestUploadsAfterAListAskForNone(t *testing.T) {
 	index := startIndex(t)
