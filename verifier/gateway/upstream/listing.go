@@ -258,12 +258,7 @@ func readHTML(r io.Reader, base *url.URL, wanted func(name string) bool) (files 
 func (u *Upstream) compare(ctx context.Context, up gateway.Upload) (repeated bool, err error) {
 	mine := dist.Identity(up.Filename, up.Project)
 	files, err := u.shared.join(ctx, up.Project,
-		func(name, identity string) bool { return name == up.Filename || identity != "" && identity == mine },
-		func(ctx context.Context, wanted func(string) bool) ([]listed, error) {
-			ctx, cancel := context.WithTimeout(ctx, listTime)
-			defer cancel()
-			return u.list(ctx, up.Project, wanted)
-		})
+		func(name, identity string) bool { return name == up.Filename || identity != "" && identity == mine })
 	if err != nil {
 		return false, err
 	}

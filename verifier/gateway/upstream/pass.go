@@ -28,7 +28,7 @@ func (u *Upstream) pass(ctx context.Context, up gateway.Upload, b *body) (repeat
 	defer free()
 	ctx, cancel := context.WithTimeout(ctx, limit) // the wait is not part of it
 	defer cancel()
-	if !u.traffic.recent.lacks(&u.shared, up.Project, file) {
+	if !u.traffic.recent.lacks(u.shared, up.Project, file) {
 		repeated, err := u.compare(ctx, up)
 		if repeated || err != nil {
 			return repeated, err

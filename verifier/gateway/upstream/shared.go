@@ -12,9 +12,18 @@ import (
 // sharedLists lets uploads to one project that need its list at the same time read one page together. A list is asked for only
 // after all who share it wanted it, so none of them sees an older one than it would have got alone.
 type sharedLists struct {
+	read      listReader // the same for all, so that it makes no difference whose upload comes first
 	known     *recent    // remembers the lists
 	mu        sync.Mutex // guards byProject, its values, and wanted of the lists that still wait
 	byProject map[string]*projectLists
+}
+
+// listReader reads the files of a project whose names are wanted. It ends when ctx does.
+type listReader func(ctx context.Context, project string, wanted func(name string) bool) ([]listed, error)
+
+// newSharedLists returns lists that read reads and known remembers.
+func newSharedLists(read listReader, known *recent) *sharedLists {
+	return &sharedLists{read: read, known: known, byProject: map[string]*projectLists{}}
 }
 
 // projectLists are the lists of one project that are under way.
@@ -35,10 +44,9 @@ type sharedList struct {
 	err    error
 }
 
-// join returns the files of a project for which wanted holds, and those that others who share the list wanted. read reads them; it
-// has to end by itself, and gets a context that does not end with ctx. If ctx ends first, the error is a Refusal with 503.
-func (s *sharedLists) join(ctx context.Context, project string, wanted wants,
-	read func(ctx context.Context, wanted func(name string) bool) ([]listed, error)) ([]listed, error) {
+// join returns the files of a project for which wanted holds, and those that others who share the list wanted. If ctx ends before the
+// list is there, the error is a Refusal with 503, and the list is read for the others all the same.
+func (s *sharedLists) join(ctx context.Context, project string, wanted wants) ([]listed, error) {
 	s.mu.Lock()
 	p := s.byProject[project]
 	if p == nil {
@@ -52,7 +60,7 @@ func (s *sharedLists) join(ctx context.Context, project string, wanted wants,
 	mine.wanted = append(mine.wanted, wanted)
 	if !p.reading {
 		p.reading = true
-		go s.run(context.WithoutCancel(ctx), project, p, read)
+		go s.run(project, p)
 	}
 	s.mu.Unlock()
 	select {
@@ -64,7 +72,7 @@ func (s *sharedLists) join(ctx context.Context, project string, wanted wants,
 }
 
 // run reads lists of a project until nobody waits for one.
-func (s *sharedLists) run(ctx context.Context, project string, p *projectLists, read func(context.Context, func(string) bool) ([]listed, error)) {
+func (s *sharedLists) run(project string, p *projectLists) {
 	for {
 		s.mu.Lock()
 		now := p.next
@@ -76,21 +84,23 @@ func (s *sharedLists) run(ctx context.Context, project string, p *projectLists, 
 		}
 		s.mu.Unlock()
 		names, endList := s.known.startList(s, project)
-		now.read(ctx, project, names, read)
+		now.fill(s.read, project, names)
 		endList(now.err == nil)
 	}
 }
 
-// read reads the list for all who share it, and adds its names to those. If reading panics, those get an error, because nothing else would keep the process alive:
-// net/http catches a panic in the goroutine of a request only.
-func (l *sharedList) read(ctx context.Context, project string, names *listedNames, read func(context.Context, func(string) bool) ([]listed, error)) {
+// fill reads the list for all who share it, and adds its names to those. If reading panics, those get an error, because nothing else would
+// keep the process alive: net/http catches a panic in the goroutine of a request only.
+func (l *sharedList) fill(read listReader, project string, names *listedNames) {
+	ctx, cancel := context.WithTimeout(context.Background(), listTime) // the list is nobody's own
+	defer cancel()
 	defer close(l.done)
 	defer func() {
 		if p := recover(); p != nil {
 			l.err = unavailable(0, fmt.Errorf("upstream: read the list of a project: panic: %v", p))
 		}
 	}()
-	l.files, l.err = read(ctx, func(name string) bool {
+	l.files, l.err = read(ctx, project, func(name string) bool {
 		identity := dist.Identity(name, project)
 		names.add(name, identity)
 		return slices.ContainsFunc(l.wanted, func(w wants) bool { return w(name, identity) })

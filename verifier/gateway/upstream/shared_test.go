@@ -22,7 +22,7 @@ type heldReads struct {
 	n  int
 }
 
-func (r *heldReads) read(_ context.Context, wanted func(string) bool) (files []listed, err error) {
+func (r *heldReads) read(_ context.Context, _ string, wanted func(string) bool) (files []listed, err error) {
 	r.mu.Lock()
 	r.n++
 	n := r.n
@@ -40,8 +40,8 @@ func (r *heldReads) read(_ context.Context, wanted func(string) bool) (files []l
 // Those who want a list while one is read share the next one, which is read after all of them asked. The end of one's patience is
 // nothing to the others.
 func TestSharedLists(t *testing.T) {
-	s := &sharedLists{byProject: map[string]*projectLists{}, known: &NewTraffic().recent}
 	r := &heldReads{began: make(chan int, 10), release: make(chan struct{})}
+	s := newSharedLists(r.read, &NewTraffic().recent)
 	type result struct {
 		i     int
 		files []listed
@@ -49,7 +49,7 @@ func TestSharedLists(t *testing.T) {
 	}
 	results := make(chan result)
 	ask := func(ctx context.Context, i int) {
-		files, err := s.join(ctx, "demo", func(name, _ string) bool { return name == fmt.Sprintf("file-%d", i) }, r.read)
+		files, err := s.join(ctx, "demo", func(name, _ string) bool { return name == fmt.Sprintf("file-%d", i) })
 		results <- result{i, files, err}
 	}
 	joined := func(n int) {
@@ -105,14 +105,21 @@ func TestSharedLists(t *testing.T) {
 
 // A page that makes its reader panic costs those who wanted it an answer, and nobody else anything.
 func TestAListThatPanics(t *testing.T) {
-	s := &sharedLists{byProject: map[string]*projectLists{}, known: &NewTraffic().recent}
+	reads := 0
+	s := newSharedLists(func(context.Context, string, func(string) bool) ([]listed, error) {
+		reads++
+		if reads == 1 {
+			panic("a bad page")
+		}
+		return []listed{{name: "x"}}, nil
+	}, &NewTraffic().recent)
 	all := func(string, string) bool { return true }
-	_, err := s.join(t.Context(), "demo", all, func(context.Context, func(string) bool) ([]listed, error) { panic("a bad page") })
+	_, err := s.join(t.Context(), "demo", all)
 	var refused *gateway.Refusal
 	if !errors.As(err, &refused) || refused.Status != 503 || !strings.Contains(refused.Err.Error(), "a bad page") {
 		t.Errorf("%v", err)
 	}
-	files, err := s.join(t.Context(), "demo", all, func(context.Context, func(string) bool) ([]listed, error) { return []listed{{name: "x"}}, nil })
+	files, err := s.join(t.Context(), "demo", all) // the goroutine of the first may read it, or another
 	if err != nil || len(files) != 1 {
 		t.Errorf("the next list: %v, %v", files, err)
 	}

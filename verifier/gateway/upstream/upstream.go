@@ -91,7 +91,7 @@ type Upstream struct {
 	credential atomic.Pointer[credential]
 	simple     atomic.Pointer[url.URL] // ends with "/"; nil until it was found
 	traffic    *Traffic
-	shared     sharedLists
+	shared     *sharedLists
 	reached    health
 	asking     chan struct{} // has room for one: the caller that asks the index whether it is up
 }
@@ -100,14 +100,14 @@ var _ gateway.FormReader = (*Upstream)(nil)
 
 // Open checks cfg and reads its files. It makes no connection: see [Upstream.Check].
 func Open(cfg Config) (*Upstream, error) {
-	u := &Upstream{cfg: cfg, log: cfg.Logger, traffic: cfg.Traffic, asking: make(chan struct{}, 1), shared: sharedLists{byProject: map[string]*projectLists{}}}
+	u := &Upstream{cfg: cfg, log: cfg.Logger, traffic: cfg.Traffic, asking: make(chan struct{}, 1)}
 	if u.log == nil {
 		u.log = slog.New(slog.DiscardHandler)
 	}
 	if u.traffic == nil {
 		u.traffic = NewTraffic()
 	}
-	u.shared.known = &u.traffic.recent
+	u.shared = newSharedLists(u.list, &u.traffic.recent)
 	var err error
 	u.base, err = parseURL("the upstream's address", cfg.URL, cfg.InsecureHTTP)
 	if err != nil {
