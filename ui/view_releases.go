@@ -29,6 +29,7 @@ type FileRow struct {
 	UploadedAt time.Time
 	Attested   bool   // it came with attestations
 	URL        string // where it is downloaded
+	Withheld   bool   // it can't be downloaded now
 }
 
 // Size returns the size of the file for people: "12.5 MB".
@@ -51,12 +52,13 @@ func size(bytes int64) string {
 
 // Releases is a part of a project's releases, the one that was uploaded last first.
 type Releases struct {
-	Kept    bool // this server keeps the files; without it there is nothing to show
-	Project string
-	Owner   bool // the reader may yank and delete
-	Rows    []ReleaseRow
-	Next    string // version behind which the next page begins; "" on the last page
-	Later   bool   // this is not the first page
+	Kept     bool // this server keeps the files; without it there is nothing to show
+	Project  string
+	Owner    bool // the reader may yank and delete
+	Withheld bool // the project is quarantined: installers find nothing
+	Rows     []ReleaseRow
+	Next     string // version behind which the next page begins; "" on the last page
+	Later    bool   // this is not the first page
 }
 
 // NextPage returns the address of the next page.
@@ -77,10 +79,11 @@ func (v ReleasesPage) about() about {
 // ReleasePage shows a release and its files.
 type ReleasePage struct {
 	Layout
-	Project string
-	Owner   bool // the reader may yank and delete
-	Release ReleaseRow
-	Files   []FileRow
+	Project     string
+	Owner       bool // the reader may yank and delete
+	Quarantined Mark // nobody may, and installers find nothing
+	Release     ReleaseRow
+	Files       []FileRow
 }
 
 func (v ReleasePage) about() about {

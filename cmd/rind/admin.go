@@ -37,14 +37,16 @@ type adminCmd struct {
 	DropAdmin adminDropAdminCmd `cmd:"" name:"drop-admin" help:"Remove an account as an administrator."`
 	Invite    adminInviteCmd    `cmd:"" help:"Invite somebody by email, and print the link."`
 
-	Projects       adminProjectsCmd   `cmd:"" help:"List projects."`
-	AppointOwner   adminAppointCmd    `cmd:"" name:"appoint-owner" help:"Give a project without an active owner a new owner."`
-	Quarantine     adminQuarantineCmd `cmd:"" help:"Quarantine a project: it takes no uploads, and rind offers none of its files."`
-	LiftQuarantine adminLiftCmd       `cmd:"" name:"lift-quarantine" help:"Lift the quarantine of a project."`
-	Yank           adminYankCmd       `cmd:"" help:"Yank a release: installers skip it unless somebody asks for exactly this version."`
-	Unyank         adminUnyankCmd     `cmd:"" help:"Undo a yank."`
-	Tokens         adminTokensCmd     `cmd:"" help:"List tokens, but never their text."`
-	RevokeToken    adminRevokeCmd     `cmd:"" name:"revoke-token" help:"Revoke somebody's token."`
+	Projects       adminProjectsCmd      `cmd:"" help:"List projects."`
+	AppointOwner   adminAppointCmd       `cmd:"" name:"appoint-owner" help:"Give a project without an active owner a new owner."`
+	Quarantine     adminQuarantineCmd    `cmd:"" help:"Quarantine a project: it takes no uploads, and rind offers none of its files."`
+	LiftQuarantine adminLiftCmd          `cmd:"" name:"lift-quarantine" help:"Lift the quarantine of a project."`
+	Yank           adminYankCmd          `cmd:"" help:"Yank a release: installers skip it unless somebody asks for exactly this version."`
+	Unyank         adminUnyankCmd        `cmd:"" help:"Undo a yank."`
+	DeleteRelease  adminDeleteReleaseCmd `cmd:"" name:"delete-release" help:"Delete all files of a release for good. Nobody can upload files with their names again."`
+	DeleteFile     adminDeleteFileCmd    `cmd:"" name:"delete-file" help:"Delete one file for good. Nobody can upload a file with its name again."`
+	Tokens         adminTokensCmd        `cmd:"" help:"List tokens, but never their text."`
+	RevokeToken    adminRevokeCmd        `cmd:"" name:"revoke-token" help:"Revoke somebody's token."`
 
 	Verifiers        adminVerifiersCmd        `cmd:"" help:"List verifiers, and how up to date they are."`
 	RegisterVerifier adminRegisterVerifierCmd `cmd:"" name:"register-verifier" help:"Register a verifier, and print its secret once."`

@@ -106,6 +106,29 @@ func (c adminUnyankCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	})
 }
 
+type adminDeleteReleaseCmd struct{ releaseArgs }
+
+// Run deletes a release.
+func (c adminDeleteReleaseCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Done
+	return a.do(ctx, s, "delete-release", adminhttp.Request{Name: c.Project, Version: c.Version}, &out, func(w io.Writer) {
+		fmt.Fprintf(w, "The release %s of %s is deleted.\n", c.Version, out.Name)
+	})
+}
+
+type adminDeleteFileCmd struct {
+	Project string `arg:"" help:"Name of the project." placeholder:"PROJECT"`
+	File    string `arg:"" help:"Name of the file." placeholder:"FILE"`
+}
+
+// Run deletes a file.
+func (c adminDeleteFileCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Done
+	return a.do(ctx, s, "delete-file", adminhttp.Request{Name: c.Project, File: c.File}, &out, func(w io.Writer) {
+		fmt.Fprintf(w, "The file %s of %s is deleted.\n", c.File, out.Name)
+	})
+}
+
 type adminTokensCmd struct {
 	Search  string `arg:"" optional:"" help:"Part of a label, or the beginning of an ID. Never a token."`
 	Owner   string `help:"Username whose tokens to list." placeholder:"NAME" xor:"in"`

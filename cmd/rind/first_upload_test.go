@@ -171,4 +171,30 @@ func TestServeRegistersProjects(t *testing.T) {
 			t.Errorf("%q: %s, %v; then %s\n%s", c.args, out, err, got, body)
 		}
 	}
+
+	// The operator takes a release down, and then a file.
+	if status, body, err := postWheel(s.url+"/legacy/", s.able, "new", "2.0", disttest.Wheel("new", "2.0", "")); err != nil || status != "200 OK" {
+		t.Error(status, body, err)
+	}
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"delete-release", "new", "1.0.0"}, "Type the version exactly: 1.0"}, {[]string{"delete-release", "new", "3.0"}, "There is nothing with this name or ID."},
+		{[]string{"delete-file", "new", "new-1.0"}, "There is nothing with this name or ID."},
+		{[]string{"quarantine", "new", "--reason", "It steals keys."}, "The project new is quarantined."},
+		{[]string{"delete-release", "new", "1.0"}, "The release 1.0 of new is deleted."}, {[]string{"delete-release", "new", "1.0"}, "There is nothing with this name or ID."},
+		{[]string{"delete-file", "new", "new-2.0-py3-none-any.whl"}, "The file new-2.0-py3-none-any.whl of new is deleted."},
+		{[]string{"lift-quarantine", "new"}, "The project new is not quarantined."},
+	} {
+		if out, err := admin(c.args...); !strings.Contains(out, c.says) || (err == nil) != strings.HasPrefix(c.says, "The ") {
+			t.Errorf("%q: %s, %v", c.args, out, err)
+		}
+	}
+	if _, body, _ := s.page(t, "/simple/new/"); strings.Contains(body, "<a ") {
+		t.Error(body)
+	}
+	if got := post(s.able, "new"); !strings.HasPrefix(got, "400 ") {
+		t.Errorf("the deleted file, uploaded again: %s", got)
+	}
 }

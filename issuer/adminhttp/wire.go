@@ -16,6 +16,7 @@ type Request struct {
 	After   string    `json:"after,omitempty"`   // Next of the page before
 	Limit   int       `json:"limit,omitempty"`   // of a page
 	Version string    `json:"version,omitempty"` // of a release of the project Name
+	File    string    `json:"file,omitempty"`    // of the project Name
 	Reason  string    `json:"reason,omitempty"`  // of a revocation, of a yank, of a quarantine, or of being read-only
 	Vouched bool      `json:"vouched,omitempty"` // of a recovery
 	On      bool      `json:"on,omitempty"`      // turns read-only mode on

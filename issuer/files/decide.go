@@ -20,6 +20,9 @@ const MaxReason = 300
 // Yank withdraws a release of a project: installers pass it over unless somebody asks for exactly this version. The project's owners may,
 // and the operator. Yanking again replaces the reason; with the same one it changes nothing and writes no audit row. The problem
 // has the field "reason". ledger.ErrNotFound says that there is no such release.
+//
+// Yank, Unyank, DeleteRelease and DeleteFile leave a quarantined project's files to the operator: whoever holds an owner's account could
+// otherwise destroy what is looked into. For owners, the problem "quarantined_files_stay" has no field.
 func (s *Service) Yank(ctx context.Context, p ledger.Principal, project, version, reason string) error {
 	reason, err := ledger.Reason(reason, MaxReason)
 	if err != nil {
@@ -123,19 +126,35 @@ func isOperator(p ledger.Principal) bool { return p.Admin && p.UserID == "" }
 func (s *Service) managed(ctx context.Context, p ledger.Principal, project string) (name string, err error) {
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
 		rec, err := projects.VisibleTo(r, p, project)
-		if err == nil && rec.Members[p.UserID].Role != projects.RoleOwner && !isOperator(p) {
-			err = ledger.ErrNotOwner
-		}
 		name = rec.Normalized
-		return err
+		switch {
+		case err != nil || isOperator(p):
+			return err
+		case rec.Members[p.UserID].Role != projects.RoleOwner:
+			return ledger.ErrNotOwner
+		}
+		return withheld(rec)
 	})
 	return name, err
+}
+
+// withheld returns an error if the owners of a project may not decide about its files.
+func withheld(rec projects.Record) error {
+	if rec.Quarantined.Set() {
+		return problem.New("", "quarantined_files_stay", "project", rec.Name)
+	}
+	return nil
 }
 
 // store writes a task down, if p may decide about the project's files.
 func (s *Service) store(ctx context.Context, p ledger.Principal, project string, t task) error {
 	if !isOperator(p) {
-		_, err := s.projects.Manage(ctx, p, project, func(c *ledger.Change, rec projects.Record) error { return s.write(c, p, rec, t) })
+		_, err := s.projects.Manage(ctx, p, project, func(c *ledger.Change, rec projects.Record) error {
+			if err := withheld(rec); err != nil {
+				return err
+			}
+			return s.write(c, p, rec, t)
+		})
 		return err
 	}
 	_, err := s.ledger.Update(ctx, func(c *ledger.Change) error {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/files"
 	"github.com/rind-dev/rind/issuer/issuertest"
 	"github.com/rind-dev/rind/issuer/ledger"
@@ -34,6 +35,7 @@ type index struct {
 	did   []string
 	broke error // of every change
 	late  bool  // a change that fails was made all the same
+	read  func()
 }
 
 func newIndex() *index {
@@ -52,6 +54,9 @@ func (x *index) Files(_ context.Context, project string) ([]files.File, error) {
 	all, ok := x.all[project]
 	if !ok {
 		return nil, ledger.ErrNotFound
+	}
+	if x.read != nil {
+		x.read()
 	}
 	return slices.Clone(all), nil
 }
@@ -159,6 +164,53 @@ func TestOwnersDecide(t *testing.T) {
 	}
 	if got := strings.Join(h.index.did, ", "); got != "yank 1.0, yank 1.0, unyank 1.0, delete demo-1.0.tar.gz, delete demo-1.0-py3-none-any.whl" {
 		t.Errorf("did: %s", got)
+	}
+}
+
+// While a project is quarantined, its files are left to the operator, also by an owner who was asked to confirm before.
+func TestQuarantinedProject(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	acts := []func(ledger.Principal) error{
+		func(p ledger.Principal) error { return h.files.Yank(ctx, p, "demo", "1.0", "mine") },
+		func(p ledger.Principal) error { return h.files.Unyank(ctx, p, "demo", "1.1") },
+		func(p ledger.Principal) error { return h.files.DeleteRelease(ctx, p, "demo", "1.0", "1.0") },
+		func(p ledger.Principal) error {
+			return h.files.DeleteFile(ctx, p, "demo", "demo-1.0.tar.gz", "demo-1.0.tar.gz")
+		},
+	}
+	h.Check(h.files.Yank(ctx, alice, "demo", "1.1", "broken"))
+	quarantine := func() {
+		_, err := h.Projects.Quarantine(ctx, root, "demo", "It steals keys.")
+		h.Check(err)
+	}
+	for i, act := range acts {
+		reads := 0
+		h.index.read = func() {
+			reads++
+			if reads == 1 {
+				quarantine() // behind the first look at the project
+			}
+		}
+		var ps problem.Problems
+		if err := act(alice); !errors.As(err, &ps) || ps.Error() != "quarantined_files_stay" || reads != 1 {
+			t.Errorf("%d: quarantined meanwhile: %v, %d reads", i, err, reads)
+		}
+		h.index.read = nil
+		h.Refused("quarantined_files_stay", func() error { return act(alice) })
+		h.Refused(ledger.ErrNotOwner, func() error { return act(bob) })
+		_, err := h.Projects.LiftQuarantine(ctx, root, "demo")
+		h.Check(err)
+	}
+	quarantine()
+	if got := h.releases(t); got != "1.1:1:broken 1.0:2" {
+		t.Errorf("releases: %s", got)
+	}
+	h.Wrote(h.names, func() error { return h.files.DeleteFile(ctx, operator, "demo", "demo-1.0.tar.gz", "demo-1.0.tar.gz") }, "project.file_deleted - demo")
+	h.Wrote(h.names, func() error { return h.files.DeleteRelease(ctx, operator, "demo", "1.1", "1.1") }, "project.release_deleted - demo")
+	h.Wrote(h.names, func() error { return h.files.Yank(ctx, operator, "demo", "1.0", "") }, "project.release_yanked - demo")
+	if got := h.releases(t); got != "1.0:1:" {
+		t.Errorf("releases: %s", got)
 	}
 }
 

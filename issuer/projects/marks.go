@@ -38,10 +38,10 @@ func (s *Service) Undeprecate(ctx context.Context, p ledger.Principal, project s
 	})
 }
 
-// Quarantine ends uploads to a project until LiftQuarantine, as Archive does, and an index does not offer its files. Members, tokens
-// and files stay as they are. Only administrators may; others get ErrNotFound. The reason is required, and members see
-// it. Quarantining again replaces the reason; with the same one it changes nothing and writes no audit row. The problem has the
-// field "reason". It works while the instance is read-only.
+// Quarantine ends uploads to a project until LiftQuarantine, as Archive does, and an index does not offer its files. Members and tokens
+// stay as they are, and so do the files: see package files. Only administrators may; others get ErrNotFound. The reason is required,
+// and members see it. Quarantining again replaces the reason; with the same one it changes nothing and writes no audit row. The
+// problem has the field "reason". It works while the instance is read-only.
 func (s *Service) Quarantine(ctx context.Context, p ledger.Principal, project, reason string) (uint64, error) {
 	reason, problems := ledger.Reason(reason, MaxStatusReason)
 	if problems == nil && !strings.ContainsFunc(reason, ledger.Visible) {

@@ -18,7 +18,7 @@ const (
 
 // releases is a part of a project's releases, behind the version after; "" begins with the first.
 func (s *projectServer) releases(v *visit, p projects.Project, after string, limit int) (ui.Releases, error) {
-	out := ui.Releases{Kept: s.files != nil, Project: p.Name, Owner: p.Role == projects.RoleOwner, Later: after != ""}
+	out := ui.Releases{Kept: s.files != nil, Project: p.Name, Owner: decides(p), Withheld: p.Quarantined.Set(), Later: after != ""}
 	if !out.Kept {
 		return out, nil
 	}
@@ -42,6 +42,9 @@ func (s *projectServer) releases(v *visit, p projects.Project, after string, lim
 	return out, nil
 }
 
+// decides reports whether the reader may yank and delete releases of a project.
+func decides(p projects.Project) bool { return p.Role == projects.RoleOwner && !p.Quarantined.Set() }
+
 func releaseRow(r files.Release) ui.ReleaseRow {
 	row := ui.ReleaseRow{Version: r.Version, Files: len(r.Files), Bytes: r.Size(), UploadedAt: r.Uploaded, Yanked: r.Yanked != nil}
 	if r.Yanked != nil {
@@ -54,7 +57,7 @@ func (s *projectServer) fileRows(p projects.Project, all []files.File) (rows []u
 	for _, f := range all {
 		rows = append(rows, ui.FileRow{
 			Name: f.Name, Version: f.Version, Bytes: f.Size, SHA256: f.SHA256, UploadedAt: f.Uploaded, Attested: f.Attested,
-			URL: ui.Path(pathPackages+"/{project}/{file}").With(p.Normalized, f.Name),
+			URL: ui.Path(pathPackages+"/{project}/{file}").With(p.Normalized, f.Name), Withheld: p.Quarantined.Set(),
 		})
 	}
 	return rows
@@ -103,7 +106,7 @@ func (s *projectServer) releasePage(v *visit, status int, l ui.Layout) error {
 		return err
 	}
 	return v.render(status, ui.ReleasePage{
-		Layout: l, Project: p.Name, Owner: p.Role == projects.RoleOwner, Release: releaseRow(r), Files: s.fileRows(p, r.Files),
+		Layout: l, Project: p.Name, Owner: decides(p), Quarantined: mark(p.Quarantined), Release: releaseRow(r), Files: s.fileRows(p, r.Files),
 	})
 }
 

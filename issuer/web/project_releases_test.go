@@ -77,6 +77,35 @@ func TestReleases(t *testing.T) {
 	}
 }
 
+// While a project is quarantined, nobody can change its releases in the browser, pages don't offer it, and say what is so.
+func TestReleasesInQuarantine(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	bob := ada.guest("bob").enrol()
+	bob.project("demo")
+	h.keeps("demo", "demo-1.0.tar.gz")
+	const one, file = "/projects/demo/releases/1.0", "/projects/demo/files/demo-1.0.tar.gz/delete"
+	ada.post("/admin/projects/demo/quarantine", "quarantined", "yes", "reason", "It steals keys.").is(303, "/admin/projects/demo")
+
+	bob.get("/projects/demo").says("Installers find none of these")
+	bob.get("/projects/demo/releases").is(200, "").says("Installers find none of these")
+	got := bob.get(one).is(200, "").says("It steals keys.").says("owners can’t yank or delete the release").says("demo-1.0.tar.gz")
+	for _, offered := range []string{"/yank", "/delete", "/packages/"} {
+		if strings.Contains(got.body, offered) {
+			t.Errorf("the page of the release has %s", offered)
+		}
+	}
+	const why = "demo is quarantined. Its releases can be yanked and deleted when an administrator has lifted the quarantine."
+	bob.post(one+"/yank", "reason", "mine").is(422, "").says(why)
+	bob.post(one+"/unyank").is(422, "").says(why)
+	bob.post(one+"/delete", "confirm", "1.0").is(422, "").says(why)
+	bob.post(file, "confirm", "demo-1.0.tar.gz").is(422, "").says(why)
+
+	ada.post("/admin/projects/demo/quarantine", "quarantined", "no").is(303, "/admin/projects/demo")
+	bob.get("/projects/demo/releases").says("Open a release to yank or delete it.")
+	bob.post(one+"/delete", "confirm", "1.0").is(303, "/projects/demo/releases")
+}
+
 // serve is the status of an answer to somebody without a session.
 func (h *house) serve(method, path string) int {
 	h.Helper()

@@ -1,6 +1,7 @@
 package samples
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -24,17 +25,31 @@ func releaseFiles() []ui.FileRow {
 	}
 }
 
+// withheld are the files while their project is quarantined.
+func withheld(all []ui.FileRow) []ui.FileRow {
+	out := slices.Clone(all)
+	for i := range out {
+		out[i].Withheld = true
+	}
+	return out
+}
+
 func releasePages() []Page {
 	const name = "demo-plugins"
 	all, files := releases(), releaseFiles()
 	return []Page{
 		{"releases", ui.ReleasesPage{Layout: done(member(), "release_deleted"), Releases: ui.Releases{Kept: true, Project: name, Owner: true, Rows: all, Next: "1.0rc1"}}},
 		{"releases-maintainer", ui.ReleasesPage{Layout: done(member(), "file_deleted"), Releases: ui.Releases{Kept: true, Project: name}}},
+		{"releases-quarantined", ui.ReleasesPage{Layout: member(), Releases: ui.Releases{Kept: true, Project: name, Withheld: true, Rows: all[:2]}}},
 		{"releases-end", ui.ReleasesPage{Layout: member(), Releases: ui.Releases{Kept: true, Project: name, Later: true}}},
 		{"release", ui.ReleasePage{Layout: done(member(), "release_unyanked"), Project: name, Owner: true, Release: all[0], Files: files}},
 		{"release-yanked", ui.ReleasePage{Layout: done(member(), "release_yanked"), Project: name, Owner: true, Release: all[1], Files: files}},
 		{"release-yanked-maintainer", ui.ReleasePage{Layout: member(), Project: name, Release: all[2], Files: files[1:]}},
+		{"release-quarantined", ui.ReleasePage{Layout: member(), Project: name, Release: all[2], Files: withheld(files),
+			Quarantined: ui.Mark{At: ago(time.Hour), Reason: "Version 1.0rc1 reads the keys of other programs."}}},
 		{"release-yank", ui.ReleaseYankPage{Layout: member(), Project: name, Release: all[0]}},
+		{"release-yank-quarantined", ui.ReleaseYankPage{Project: name, Release: all[0], Layout: wrong(member(),
+			ui.Problem{Code: "quarantined_files_stay", Args: ui.Args{"project": name}})}},
 		{"release-yank-problems", ui.ReleaseYankPage{Project: name, Release: all[1], Reason: "a long reason", Layout: wrong(member(),
 			ui.Problem{Field: "reason", Code: "reason_too_long", Args: ui.Args{"max": 300}}, ui.Problem{Field: "reason", Code: "reason_invalid"})}},
 		{"release-unyank", ui.ReleaseYankPage{Layout: member(), Project: name, Release: all[1], Undo: true}},
