@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -289,26 +290,42 @@ const (
 
 var (
 	portsMu sync.Mutex
-	ports   = make(map[int]bool) // already returned by this process
+	ports   = make(map[int]io.Closer) // already returned by this process, with what keeps others from it
 )
 
 // NewPort returns a TCP port of the loopback address that nobody listens on now, a different one each
-// time.
+// time. On Linux, it returns none to another process while this one lives, so that a server can be stopped and started again.
 func NewPort() (int, error) {
 	portsMu.Lock()
 	defer portsMu.Unlock()
 	for range 1000 {
 		port := firstPort + rand.IntN(lastPort-firstPort)
-		if ports[port] {
+		if ports[port] != nil {
 			continue
 		}
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			l.Close()
-			ports[port] = true
-			return port, nil
+		held, err := reserve(port)
+		if err != nil {
+			continue
 		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			held.Close()
+			continue
+		}
+		l.Close()
+		ports[port] = held
+		return port, nil
 	}
 	return 0, fmt.Errorf("realtest: no port from %d to %d is free", firstPort, lastPort)
+}
+
+// reserve keeps other processes from a port until this one ends, or returns an error if another one has it. Sockets in Linux's abstract
+// namespace have no file that could stay, and belong to a network namespace, as ports do.
+func reserve(port int) (io.Closer, error) {
+	if runtime.GOOS != "linux" {
+		return io.NopCloser(nil), nil
+	}
+	return net.Listen("unix", fmt.Sprintf("@rind-test-port-%d", port))
 }
 
 // FreePort is NewPort for a test.

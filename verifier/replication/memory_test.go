@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/metrics"
 	"testing"
 	"time"
 
@@ -100,10 +101,10 @@ func TestManyTokens(t *testing.T) {
 	}
 }
 
-// heap is what is in use behind a collection.
+// heap is what a collection leaves, without what others have allocated since.
 func heap() int64 {
-	var m runtime.MemStats
 	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	return int64(live[0].Value.Uint64())
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -45,8 +46,19 @@ type standIn struct {
 
 func startIndex(t testing.TB) *standIn {
 	t.Helper()
+	return startIndexAt(t, "127.0.0.1:0")
+}
+
+// startIndexAt is startIndex at an address, which is taken again when the index comes back.
+func startIndexAt(t testing.TB, address string) *standIn {
+	t.Helper()
 	x := &standIn{files: map[string]string{}, user: "rind:secret", path: "/", simple: "/simple/", again: 409, same: 409}
-	x.Server = httptest.NewServer(x)
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Server = &httptest.Server{Listener: l, Config: &http.Server{Handler: x, ReadHeaderTimeout: time.Minute}}
+	x.Start()
 	t.Cleanup(x.Close)
 	return x
 }

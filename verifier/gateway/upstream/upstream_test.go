@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rind-dev/rind/internal/realtest"
 	"github.com/rind-dev/rind/verifier/gateway/internal/gatetest"
 )
 
@@ -324,9 +325,9 @@ func TestCredential(t *testing.T) {
 
 // While the index is away nothing is passed on, nothing stays, and it comes back by itself.
 func TestAway(t *testing.T) {
-	index := startIndex(t)
+	address := realtest.FreeAddress(t)
+	index := startIndexAt(t, address)
 	b := newBehind(t, index, nil)
-	l := index.Listener.Addr().String()
 	index.Close()
 	if status, _ := b.post(tarName, "one"); !strings.HasPrefix(status, "503 The index behind this address could not be reached") {
 		t.Error(status)
@@ -337,7 +338,7 @@ func TestAway(t *testing.T) {
 	if err := b.up.Check(t.Context()); err != nil {
 		t.Error("it may come up later:", err)
 	}
-	listener, err := net.Listen("tcp", l)
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
