@@ -296,27 +296,41 @@ var (
 // NewPort returns a TCP port of the loopback address that nobody listens on now, a different one each
 // time. On Linux, it returns none to another process while this one lives, so that a server can be stopped and started again.
 func NewPort() (int, error) {
+	return newPort(func() int { return firstPort + rand.IntN(lastPort-firstPort) })
+}
+
+// newPort is NewPort for the first port that candidate proposes and nobody has.
+func newPort(candidate func() int) (int, error) {
 	portsMu.Lock()
 	defer portsMu.Unlock()
 	for range 1000 {
-		port := firstPort + rand.IntN(lastPort-firstPort)
+		port := candidate()
 		if ports[port] != nil {
 			continue
 		}
 		held, err := reserve(port)
-		if err != nil {
-			continue
-		}
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
+		if err == nil {
+			err = free(port)
+			if err == nil {
+				ports[port] = held
+				return port, nil
+			}
 			held.Close()
-			continue
 		}
-		l.Close()
-		ports[port] = held
-		return port, nil
+		if !errors.Is(err, syscall.EADDRINUSE) { // as without a free file descriptor: each port takes one
+			return 0, fmt.Errorf("realtest: a free port: %w", err)
+		}
 	}
 	return 0, fmt.Errorf("realtest: no port from %d to %d is free", firstPort, lastPort)
+}
+
+// free returns an error if somebody listens on a port.
+func free(port int) error {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // reserve keeps other processes from a port until this one ends, or returns an error if another one has it. Sockets in Linux's abstract

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/rind-dev/rind/internal/dist"
 )
@@ -12,9 +13,10 @@ import (
 // sharedLists lets uploads to one project that need its list at the same time read one page together. A list is asked for only
 // after all who share it wanted it, so none of them sees an older one than it would have got alone.
 type sharedLists struct {
-	read      listReader // the same for all, so that it makes no difference whose upload comes first
-	known     *recent    // remembers the lists
-	mu        sync.Mutex // guards byProject, its values, and wanted of the lists that still wait
+	read      listReader    // the same for all, so that it makes no difference whose upload comes first
+	known     *recent       // remembers the lists
+	limit     time.Duration // for reading one
+	mu        sync.Mutex    // guards byProject, its values, and wanted of the lists that still wait
 	byProject map[string]*projectLists
 }
 
@@ -23,7 +25,7 @@ type listReader func(ctx context.Context, project string, wanted func(name strin
 
 // newSharedLists returns lists that read reads and known remembers.
 func newSharedLists(read listReader, known *recent) *sharedLists {
-	return &sharedLists{read: read, known: known, byProject: map[string]*projectLists{}}
+	return &sharedLists{read: read, known: known, limit: listTime, byProject: map[string]*projectLists{}}
 }
 
 // projectLists are the lists of one project that are under way.
@@ -84,15 +86,15 @@ func (s *sharedLists) run(project string, p *projectLists) {
 		}
 		s.mu.Unlock()
 		names, endList := s.known.startList(s, project)
-		now.fill(s.read, project, names)
+		now.fill(s, project, names)
 		endList(now.err == nil)
 	}
 }
 
 // fill reads the list for all who share it, and adds its names to those. If reading panics, those get an error, because nothing else would
 // keep the process alive: net/http catches a panic in the goroutine of a request only.
-func (l *sharedList) fill(read listReader, project string, names *listedNames) {
-	ctx, cancel := context.WithTimeout(context.Background(), listTime) // the list is nobody's own
+func (l *sharedList) fill(s *sharedLists, project string, names *listedNames) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.limit) // the list is nobody's own
 	defer cancel()
 	defer close(l.done)
 	defer func() {
@@ -100,7 +102,7 @@ func (l *sharedList) fill(read listReader, project string, names *listedNames) {
 			l.err = unavailable(0, fmt.Errorf("upstream: read the list of a project: panic: %v", p))
 		}
 	}()
-	l.files, l.err = read(ctx, project, func(name string) bool {
+	l.files, l.err = s.read(ctx, project, func(name string) bool {
 		identity := dist.Identity(name, project)
 		names.add(name, identity)
 		return slices.ContainsFunc(l.wanted, func(w wants) bool { return w(name, identity) })

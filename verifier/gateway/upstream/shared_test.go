@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rind-dev/rind/verifier/gateway"
 	"github.com/rind-dev/rind/verifier/gateway/internal/gatetest"
@@ -122,6 +123,30 @@ func TestAListThatPanics(t *testing.T) {
 	files, err := s.join(t.Context(), "demo", all) // the goroutine of the first may read it, or another
 	if err != nil || len(files) != 1 {
 		t.Errorf("the next list: %v, %v", files, err)
+	}
+}
+
+// An index that does not go on with its page costs those who wanted it their patience, and the next ones nothing.
+func TestAListThatHangs(t *testing.T) {
+	reads := 0
+	s := newSharedLists(func(ctx context.Context, _ string, _ func(string) bool) ([]listed, error) {
+		reads++
+		if reads == 1 {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return nil, nil
+	}, &NewTraffic().recent)
+	if s.limit != listTime {
+		t.Errorf("the limit is %s", s.limit)
+	}
+	s.limit = 10 * time.Millisecond
+	all := func(string, string) bool { return true }
+	if _, err := s.join(t.Context(), "demo", all); !errors.Is(err, context.DeadlineExceeded) || t.Context().Err() != nil {
+		t.Errorf("%v", err)
+	}
+	if _, err := s.join(t.Context(), "demo", all); err != nil {
+		t.Errorf("the next list: %v", err)
 	}
 }
 
