@@ -40,6 +40,7 @@ type AdminProjectPage struct {
 	Reason  string          // text typed into the field reason
 
 	Quarantined Mark
+	KeepsFiles  bool // this server does
 }
 
 func (v AdminProjectPage) about() about {

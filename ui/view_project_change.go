@@ -19,6 +19,7 @@ type ProjectSettingsPage struct {
 	OnlyAt      time.Time // since when only trusted publishers upload; zero: all tokens do
 	Deprecated  Mark
 	Quarantined Mark
+	KeepsFiles  bool   // this server does
 	Reason      string // text typed into the field reason
 }
 

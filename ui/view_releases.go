@@ -81,7 +81,7 @@ type ReleasePage struct {
 	Layout
 	Project     string
 	Owner       bool // the reader may yank and delete
-	Quarantined Mark // nobody may, and installers find nothing
+	Quarantined Mark // owners may not, and installers find nothing
 	Release     ReleaseRow
 	Files       []FileRow
 }

@@ -76,10 +76,41 @@ func (c adminLiftCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	})
 }
 
+type adminReleasesCmd struct {
+	Project string `arg:"" help:"Name of the project." placeholder:"PROJECT"`
+}
+
+// Run lists releases and their files.
+func (c adminReleasesCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
+	var out adminhttp.Releases
+	return a.do(ctx, s, "releases", adminhttp.Request{Name: c.Project}, &out, func(w io.Writer) {
+		table(w, func(row func(...string)) {
+			for _, r := range out.Releases {
+				state := ""
+				if r.Yanked {
+					state = "yanked"
+				}
+				for _, f := range r.Files {
+					row(r.Version, f.Name, fmt.Sprintf("%d bytes", f.Size), f.UploadedAt, state)
+				}
+			}
+		})
+	})
+}
+
 // releaseArgs name a release.
 type releaseArgs struct {
 	Project string `arg:"" help:"Name of the project." placeholder:"PROJECT"`
 	Version string `arg:"" help:"Version of the release." placeholder:"VERSION"`
+}
+
+// onRelease sends a command about the release, and prints what became of it.
+func (r releaseArgs) onRelease(ctx context.Context, s streams, a *adminCmd, name, reason, became string) error {
+	var out adminhttp.Done
+	req := adminhttp.Request{Name: r.Project, Version: r.Version, Reason: reason}
+	return a.do(ctx, s, name, req, &out, func(w io.Writer) {
+		fmt.Fprintf(w, "The release %s of %s is %s.\n", out.Version, out.Name, became)
+	})
 }
 
 type adminYankCmd struct {
@@ -89,31 +120,21 @@ type adminYankCmd struct {
 
 // Run yanks a release.
 func (c adminYankCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
-	var out adminhttp.Done
-	req := adminhttp.Request{Name: c.Project, Version: c.Version, Reason: c.Reason}
-	return a.do(ctx, s, "yank", req, &out, func(w io.Writer) {
-		fmt.Fprintf(w, "The release %s of %s is yanked.\n", c.Version, out.Name)
-	})
+	return c.onRelease(ctx, s, a, "yank", c.Reason, "yanked")
 }
 
 type adminUnyankCmd struct{ releaseArgs }
 
 // Run undoes a yank.
 func (c adminUnyankCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
-	var out adminhttp.Done
-	return a.do(ctx, s, "unyank", adminhttp.Request{Name: c.Project, Version: c.Version}, &out, func(w io.Writer) {
-		fmt.Fprintf(w, "The release %s of %s is not yanked.\n", c.Version, out.Name)
-	})
+	return c.onRelease(ctx, s, a, "unyank", "", "not yanked")
 }
 
 type adminDeleteReleaseCmd struct{ releaseArgs }
 
 // Run deletes a release.
 func (c adminDeleteReleaseCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
-	var out adminhttp.Done
-	return a.do(ctx, s, "delete-release", adminhttp.Request{Name: c.Project, Version: c.Version}, &out, func(w io.Writer) {
-		fmt.Fprintf(w, "The release %s of %s is deleted.\n", c.Version, out.Name)
-	})
+	return c.onRelease(ctx, s, a, "delete-release", "", "deleted")
 }
 
 type adminDeleteFileCmd struct {

@@ -180,21 +180,21 @@ func TestServeRegistersProjects(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"delete-release", "new", "1.0.0"}, "Type the version exactly: 1.0"}, {[]string{"delete-release", "new", "3.0"}, "There is nothing with this name or ID."},
+		{[]string{"releases", "new"}, "new-2.0-py3-none-any.whl"}, {[]string{"delete-release", "new", "3.0"}, "There is nothing with this name or ID."},
 		{[]string{"delete-file", "new", "new-1.0"}, "There is nothing with this name or ID."},
 		{[]string{"quarantine", "new", "--reason", "It steals keys."}, "The project new is quarantined."},
-		{[]string{"delete-release", "new", "1.0"}, "The release 1.0 of new is deleted."}, {[]string{"delete-release", "new", "1.0"}, "There is nothing with this name or ID."},
+		{[]string{"delete-release", "new", "v1.0.0\n"}, "The release 1.0 of new is deleted.\n"}, {[]string{"delete-release", "new", "1.0"}, "There is nothing with this name or ID."},
 		{[]string{"delete-file", "new", "new-2.0-py3-none-any.whl"}, "The file new-2.0-py3-none-any.whl of new is deleted."},
 		{[]string{"lift-quarantine", "new"}, "The project new is not quarantined."},
 	} {
-		if out, err := admin(c.args...); !strings.Contains(out, c.says) || (err == nil) != strings.HasPrefix(c.says, "The ") {
+		if out, err := admin(c.args...); !strings.Contains(out, c.says) || (err == nil) == strings.HasPrefix(c.says, "There ") {
 			t.Errorf("%q: %s, %v", c.args, out, err)
 		}
 	}
-	if _, body, _ := s.page(t, "/simple/new/"); strings.Contains(body, "<a ") {
-		t.Error(body)
+	if status, body, _ := s.page(t, "/simple/new/"); status != http.StatusNotFound || strings.Contains(body, "<a ") {
+		t.Error(status, body)
 	}
-	if got := post(s.able, "new"); !strings.HasPrefix(got, "400 ") {
+	if got := post(s.able, "new"); !strings.HasPrefix(got, "400 ") || !strings.Contains(got, "This filename has already been used") {
 		t.Errorf("the deleted file, uploaded again: %s", got)
 	}
 }

@@ -105,7 +105,7 @@ var adminCommands = map[string]struct {
 	"recover": {[]string{"ada"}, adminhttp.Done{}}, "make-admin": {[]string{"ada"}, adminhttp.Done{}}, "drop-admin": {[]string{"ada"}, adminhttp.Done{}},
 	"invite": {[]string{"ada@example.org"}, adminhttp.Secret{}}, "projects": {nil, adminhttp.Projects{}}, "appoint-owner": {[]string{"demo", "ada"}, adminhttp.Done{}},
 	"yank": {[]string{"demo", "1.0", "--reason", "x"}, adminhttp.Done{}}, "unyank": {[]string{"demo", "1.0"}, adminhttp.Done{}},
-	"delete-release": {[]string{"demo", "1.0"}, adminhttp.Done{}}, "delete-file": {[]string{"demo", "demo-1.0.tar.gz"}, adminhttp.Done{}},
+	"releases": {[]string{"demo"}, adminhttp.Releases{}}, "delete-release": {[]string{"demo", "1.0"}, adminhttp.Done{}}, "delete-file": {[]string{"demo", "demo-1.0.tar.gz"}, adminhttp.Done{}},
 	"tokens": {nil, adminhttp.Tokens{}}, "revoke-token": {[]string{aliceID, "--reason", "x"}, adminhttp.Done{}}, "verifiers": {nil, adminhttp.Verifiers{}},
 	"register-verifier": {[]string{"v1"}, adminhttp.Secret{}}, "revoke-verifier": {[]string{"v1"}, adminhttp.Done{}}, "settings": {nil, adminhttp.Settings{}},
 	"read-only": {[]string{"on"}, adminhttp.Settings{}}, "registration": {[]string{"open"}, adminhttp.Settings{}}, "banner": {[]string{"set", "hello"}, adminhttp.Settings{}},

@@ -23,7 +23,7 @@ func (h *instance) keepFiles(dir string) (*folder.Folder, error) {
 	return kept, nil
 }
 
-// finishFiles does what owners decided about files and a crash left undone.
+// finishFiles does what was decided about files and is not done yet.
 func (h *instance) finishFiles(ctx context.Context) error {
 	if h.files == nil {
 		return nil

@@ -13,7 +13,7 @@ var commands = map[string]command{
 	"people": people, "person": person, "freeze": freeze(true), "thaw": freeze(false), "sign-out": signOut,
 	"recover": startRecovery, "make-admin": setAdmin(true), "drop-admin": setAdmin(false), "invite": invite,
 	"projects": projectList, "appoint-owner": appointOwner, "quarantine": quarantine, "lift-quarantine": liftQuarantine,
-	"yank": onFiles(yank), "unyank": onFiles(unyank), "delete-release": onFiles(deleteRelease), "delete-file": onFiles(deleteFile),
+	"releases": onFiles(releases), "yank": onRelease(yank), "unyank": onRelease(unyank), "delete-release": onRelease(deleteRelease), "delete-file": onFiles(deleteFile),
 	"tokens": tokenList, "revoke-token": revokeToken,
 	"verifiers": verifiers, "register-verifier": registerVerifier, "revoke-verifier": revokeVerifier,
 	"settings": settings, "read-only": readOnly, "registration": registration, "set-banner": setBanner, "clear-banner": clearBanner,

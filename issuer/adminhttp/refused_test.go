@@ -46,6 +46,22 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// Where another program keeps the files, commands about them say so.
+func TestFilesElsewhere(t *testing.T) {
+	pages, err := ui.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := handler{Config{Pages: pages}}
+	for _, name := range []string{"releases", "yank", "unyank", "delete-release", "delete-file"} {
+		_, err := commands[name](&call{handler: h, ctx: t.Context(), req: Request{Name: "demo", Version: "1.0", File: "demo-1.0.tar.gz"}})
+		status, r := h.refused(refusal.Of(err))
+		if status != http.StatusUnprocessableEntity || len(r.Error) != 1 || !strings.Contains(r.Error[0].Text, "another program does") {
+			t.Errorf("%s: %d %+v", name, status, r)
+		}
+	}
+}
+
 // Whoever hung up reads nothing, and is no error of the server; who still waits when the time for the answer is over
 // reads that something went wrong, and the log says what.
 func TestCommandsThatAreNotAnsweredInTime(t *testing.T) {

@@ -1,33 +1,59 @@
 package adminhttp
 
 import (
+	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/files"
-	"github.com/rind-dev/rind/issuer/ledger"
 )
 
-// onFiles returns a command that changes the files of a project.
-func onFiles(change func(*call, *files.Service) error) command {
+// onFiles returns a command about the files of a project.
+func onFiles(do func(*call, *files.Service) (any, error)) command {
 	return func(c *call) (any, error) {
-		if c.Files == nil { // another program keeps the index
-			return nil, ledger.ErrNotFound
+		if c.Files == nil {
+			return nil, problem.New("", "files_elsewhere")
 		}
-		return Done{Name: c.req.Name}, change(c, c.Files)
+		return do(c, c.Files)
 	}
 }
 
-func yank(c *call, s *files.Service) error {
-	return s.Yank(c.ctx, c.principal(), c.req.Name, c.req.Version, c.req.Reason)
+// onRelease returns a command that changes a release, whose version may have any spelling.
+func onRelease(change func(c *call, s *files.Service, version string) error) command {
+	return onFiles(func(c *call, s *files.Service) (any, error) {
+		r, err := s.Release(c.ctx, c.principal(), c.req.Name, c.req.Version)
+		if err == nil {
+			err = change(c, s, r.Version)
+		}
+		return Done{Name: c.req.Name, Version: r.Version}, err
+	})
 }
 
-func unyank(c *call, s *files.Service) error {
-	return s.Unyank(c.ctx, c.principal(), c.req.Name, c.req.Version)
+func yank(c *call, s *files.Service, version string) error {
+	return s.Yank(c.ctx, c.principal(), c.req.Name, version, c.req.Reason)
 }
 
-// deleteRelease takes the version for what was typed to confirm: who wrote the command has typed it.
-func deleteRelease(c *call, s *files.Service) error {
-	return s.DeleteRelease(c.ctx, c.principal(), c.req.Name, c.req.Version, c.req.Version)
+func unyank(c *call, s *files.Service, version string) error {
+	return s.Unyank(c.ctx, c.principal(), c.req.Name, version)
 }
 
-func deleteFile(c *call, s *files.Service) error {
-	return s.DeleteFile(c.ctx, c.principal(), c.req.Name, c.req.File, c.req.File)
+func deleteRelease(c *call, s *files.Service, version string) error {
+	return s.DeleteRelease(c.ctx, c.principal(), c.req.Name, version, version)
+}
+
+func deleteFile(c *call, s *files.Service) (any, error) {
+	return Done{Name: c.req.Name}, s.DeleteFile(c.ctx, c.principal(), c.req.Name, c.req.File, c.req.File)
+}
+
+func releases(c *call, s *files.Service) (any, error) {
+	all, err := s.Releases(c.ctx, c.principal(), c.req.Name)
+	out := Releases{Releases: []Release{}}
+	for _, r := range all {
+		release := Release{Version: r.Version, UploadedAt: stamp(r.Uploaded), Files: []File{}}
+		if r.Yanked != nil {
+			release.Yanked, release.Reason = true, r.Yanked.Reason
+		}
+		for _, f := range r.Files {
+			release.Files = append(release.Files, File{Name: f.Name, Size: f.Size, SHA256: f.SHA256, UploadedAt: stamp(f.Uploaded)})
+		}
+		out.Releases = append(out.Releases, release)
+	}
+	return out, err
 }

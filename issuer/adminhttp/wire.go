@@ -52,6 +52,29 @@ type Done struct {
 	Verifiers *Propagation `json:"verifiers,omitempty"`
 	Sessions  *int         `json:"sessions,omitempty"` // how many sessions ended
 	Ends      string       `json:"ends_at,omitempty"`  // when a recovery takes effect
+	Version   string       `json:"version,omitempty"`  // of a release, as its first file spells it
+}
+
+// Release is a release of a project, where this server keeps the files.
+type Release struct {
+	Version    string `json:"version"`
+	UploadedAt string `json:"uploaded_at"` // of its first file
+	Yanked     bool   `json:"yanked"`
+	Reason     string `json:"yanked_reason"`
+	Files      []File `json:"files"`
+}
+
+// File is an uploaded file.
+type File struct {
+	Name       string `json:"name"`
+	Size       int64  `json:"size"`   // bytes
+	SHA256     string `json:"sha256"` // hex
+	UploadedAt string `json:"uploaded_at"`
+}
+
+// Releases are all releases of a project, the one that was uploaded last first.
+type Releases struct {
+	Releases []Release `json:"releases"`
 }
 
 // Person is an account. Times are RFC 3339, or "".

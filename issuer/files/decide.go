@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -14,6 +15,12 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
+// Errors of decisions while the index can't be changed.
+var (
+	ErrLater   = errors.New("files: it is decided, and will be done later")
+	ErrWaiting = errors.New("files: nothing was decided, because something about the project that was decided before is not done yet")
+)
+
 // MaxReason is the length limit of the reason of a yank, in characters. Installers print it in one line.
 const MaxReason = 300
 
@@ -22,7 +29,9 @@ const MaxReason = 300
 // has the field "reason". ledger.ErrNotFound says that there is no such release.
 //
 // Yank, Unyank, DeleteRelease and DeleteFile leave a quarantined project's files to the operator: whoever holds an owner's account could
-// otherwise destroy what is looked into. For owners, the problem "quarantined_files_stay" has no field.
+// otherwise destroy what is looked into. For owners, the problem "quarantined_files_stay" has no field. The operator decides about the
+// files of deleted projects too, which stay in the index. The error is ErrLater if the index can't be changed now, and ErrWaiting if
+// that kept an earlier decision from being carried out.
 func (s *Service) Yank(ctx context.Context, p ledger.Principal, project, version, reason string) error {
 	reason, err := ledger.Reason(reason, MaxReason)
 	if err != nil {
@@ -101,8 +110,8 @@ func (s *Service) decide(ctx context.Context, p ledger.Principal, project string
 	if err != nil {
 		return err
 	}
-	if err := s.finish(ctx); err != nil { // so that choose sees what was decided
-		return err
+	if err := s.finish(ctx, name); err != nil { // so that choose sees what was decided
+		return fmt.Errorf("%w: %w", ErrWaiting, err)
 	}
 	all, err := s.releases(ctx, name)
 	if err != nil {
@@ -112,11 +121,14 @@ func (s *Service) decide(ctx context.Context, p ledger.Principal, project string
 	if err != nil || t.Kind == "" {
 		return err
 	}
-	t.Project = name
+	t.Project, t.Operator = name, isOperator(p)
 	if err := s.store(ctx, p, project, t); err != nil {
 		return err
 	}
-	return s.finish(context.WithoutCancel(ctx))
+	if err := s.finish(context.WithoutCancel(ctx), name); err != nil {
+		return fmt.Errorf("%w: %w", ErrLater, err)
+	}
+	return nil
 }
 
 // isOperator tells whether p administers the instance on its machine, and may decide about all projects.
@@ -125,7 +137,7 @@ func isOperator(p ledger.Principal) bool { return p.Admin && p.UserID == "" }
 // managed returns the normalized name of a project whose files p may decide about.
 func (s *Service) managed(ctx context.Context, p ledger.Principal, project string) (name string, err error) {
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
-		rec, err := projects.VisibleTo(r, p, project)
+		rec, err := visibleTo(r, p, project)
 		name = rec.Normalized
 		switch {
 		case err != nil || isOperator(p):
@@ -141,9 +153,14 @@ func (s *Service) managed(ctx context.Context, p ledger.Principal, project strin
 // withheld returns an error if the owners of a project may not decide about its files.
 func withheld(rec projects.Record) error {
 	if rec.Quarantined.Set() {
-		return problem.New("", "quarantined_files_stay", "project", rec.Name)
+		return Withheld(rec.Name)
 	}
 	return nil
+}
+
+// Withheld is the problem that owners get while their project is quarantined.
+func Withheld(project string) error {
+	return problem.New("", "quarantined_files_stay", "project", project)
 }
 
 // store writes a task down, if p may decide about the project's files.
@@ -161,7 +178,7 @@ func (s *Service) store(ctx context.Context, p ledger.Principal, project string,
 		if err := c.AdmitAdmin(p); err != nil {
 			return err
 		}
-		rec, err := projects.ByName(c, project)
+		rec, err := visibleTo(c, p, project)
 		if err != nil {
 			return err
 		}

@@ -1,8 +1,9 @@
-// Package files lets the owners of projects decide about uploaded files, if this server keeps the index itself: they yank
-// releases, undo that, and delete releases and files. If another program is the index, there is no Service.
+// Package files lets the owners of projects and the operator decide about uploaded files, if this server keeps the index itself: they
+// yank releases, undo that, and delete releases and files. While a project is quarantined, only the operator does. If another program
+// is the index, there is no Service.
 //
 // The issuer's store and the index are two stores. One transaction writes a decision into the first as a task,
 // together with its audit row and its notices. The task is then carried out in the index, and deleted. Finish carries out the tasks
-// that a crash left, in the order in which they were decided. So everything that happens to a file is in the audit trail, and
-// everything in the audit trail happens.
+// that a crash left, those of a project in the order in which they were decided; those of owners wait while the project is
+// quarantined. So everything that happens to a file is in the audit trail, and everything in the audit trail happens.
 package files

@@ -33,8 +33,9 @@ type index struct {
 	id    string
 	all   map[string][]files.File
 	did   []string
-	broke error // of every change
-	late  bool  // a change that fails was made all the same
+	broke error // of every change, or of those of one project
+	only  string
+	late  bool // a change that fails was made all the same
 	read  func()
 }
 
@@ -62,14 +63,18 @@ func (x *index) Files(_ context.Context, project string) ([]files.File, error) {
 }
 
 func (x *index) change(what, project string, do func()) error {
-	if x.broke == nil || x.late {
+	broke := x.broke
+	if x.only != "" && x.only != project {
+		broke = nil
+	}
+	if broke == nil || x.late {
 		if _, ok := x.all[project]; !ok {
 			return ledger.ErrNotFound
 		}
 		do()
 		x.did = append(x.did, what)
 	}
-	return x.broke
+	return broke
 }
 
 func (x *index) Yank(_ context.Context, project, version, reason string) error {
@@ -196,9 +201,10 @@ func TestQuarantinedProject(t *testing.T) {
 		if err := act(alice); !errors.As(err, &ps) || ps.Error() != "quarantined_files_stay" || reads != 1 {
 			t.Errorf("%d: quarantined meanwhile: %v, %d reads", i, err, reads)
 		}
-		h.index.read = nil
+		h.index.read = func() { t.Errorf("%d: looked at the files", i) }
 		h.Refused("quarantined_files_stay", func() error { return act(alice) })
 		h.Refused(ledger.ErrNotOwner, func() error { return act(bob) })
+		h.index.read = nil
 		_, err := h.Projects.LiftQuarantine(ctx, root, "demo")
 		h.Check(err)
 	}
@@ -211,6 +217,85 @@ func TestQuarantinedProject(t *testing.T) {
 	h.Wrote(h.names, func() error { return h.files.Yank(ctx, operator, "demo", "1.0", "") }, "project.release_yanked - demo")
 	if got := h.releases(t); got != "1.0:1:" {
 		t.Errorf("releases: %s", got)
+	}
+}
+
+// What an owner decided and is not done yet waits while the project is quarantined. It keeps the operator from nothing.
+func TestDecidedBeforeTheQuarantine(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	h.index.broke = errors.New("the disk is gone")
+	if err := h.files.DeleteRelease(ctx, alice, "demo", "1.0", "1.0"); !errors.Is(err, files.ErrLater) {
+		t.Error(err)
+	}
+	_, err := h.Projects.Quarantine(ctx, root, "demo", "It steals keys.")
+	h.Check(err)
+	h.index.broke = nil
+	h.Check(h.files.Finish(ctx))
+	h.Check(h.files.DeleteRelease(ctx, operator, "demo", "1.1", "1.1"))
+	h.Check(h.files.Yank(ctx, operator, "demo", "1.0", "harmful"))
+	if got := h.releases(t); got != "1.0:2:harmful" {
+		t.Errorf("releases: %s", got)
+	}
+	_, err = h.Projects.LiftQuarantine(ctx, root, "demo")
+	h.Check(err)
+	h.Check(h.files.Finish(ctx))
+	if got := h.releases(t); got != "" {
+		t.Errorf("releases: %s", got)
+	}
+}
+
+// What can't be done about one project keeps nobody from another.
+func TestStuckProject(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	h.names["other"] = h.Project(alice, "other").ID
+	h.index.all["other"] = []files.File{{Name: "other-1.0.tar.gz", Version: "1.0"}, {Name: "other-1.1.tar.gz", Version: "1.1"}}
+	h.index.broke, h.index.only = errors.New("the folder is gone"), "demo"
+	if err := h.files.Yank(ctx, alice, "demo", "1.0", ""); !errors.Is(err, files.ErrLater) {
+		t.Error(err)
+	}
+	for range 2 {
+		err := h.files.Yank(ctx, alice, "demo", "1.1", "")
+		if !errors.Is(err, files.ErrWaiting) || !errors.Is(err, h.index.broke) {
+			t.Error(err)
+		}
+	}
+	h.Check(h.files.Yank(ctx, alice, "other", "1.0", ""))
+	h.index.only = ""
+	if err := h.files.Yank(ctx, alice, "other", "1.1", ""); !errors.Is(err, files.ErrLater) {
+		t.Error(err)
+	}
+	h.index.only = "demo"
+	if err := h.files.Finish(ctx); !errors.Is(err, h.index.broke) {
+		t.Error(err)
+	}
+	h.index.broke = nil
+	h.Check(h.files.Finish(ctx))
+	if got := strings.Join(h.index.did, ", "); got != "yank 1.0, yank 1.1, yank 1.0" {
+		t.Errorf("did: %s", got)
+	}
+}
+
+// The files of a deleted project stay in the index, and only the operator can remove them.
+func TestDeletedProject(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	h.Deletes(alice, "Demo")
+	h.Refused(ledger.ErrNotFound, func() error { return h.files.DeleteRelease(ctx, alice, "demo", "1.0", "1.0") })
+	h.Refused(ledger.ErrNotFound, func() error { return h.files.DeleteRelease(ctx, root, "demo", "1.0", "1.0") })
+	h.Refused(ledger.ErrNotFound, func() error { return h.files.DeleteRelease(ctx, operator, "demos", "1.0", "1.0") })
+	h.Refused(ledger.ErrNotFound, func() error { return h.files.DeleteRelease(ctx, operator, "../demo", "1.0", "1.0") })
+	all, err := h.files.Releases(ctx, operator, "Demo")
+	if err != nil || len(all) != 2 {
+		t.Errorf("%d releases, %v", len(all), err)
+	}
+	rows := h.Wrote(h.names, func() error { return h.files.DeleteRelease(ctx, operator, "Demo", "1.0", "1.0") }, "project.release_deleted - -")
+	if d := rows[0].Detail; d["project"] != "demo" || d["version"] != "1.0" {
+		t.Errorf("row: %v", d)
+	}
+	if got := strings.Join(h.index.did, ", "); got != "delete demo-1.0-py3-none-any.whl demo-1.0.tar.gz" {
+		t.Errorf("did: %s", got)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rind-dev/rind/caveats"
 	"github.com/rind-dev/rind/internal/dist"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/issuer/ledger"
@@ -44,7 +45,7 @@ type Index interface {
 	Delete(ctx context.Context, project string, names []string) error // passes over names that don't exist
 }
 
-// Service carries out what owners decide about files. It is safe for concurrent use.
+// Service carries out what is decided about files. It is safe for concurrent use.
 type Service struct {
 	ledger   *ledger.Ledger
 	projects *projects.Service
@@ -105,11 +106,21 @@ func (s *Service) File(ctx context.Context, p ledger.Principal, project, file st
 // visible returns the normalized name of a project that p may see.
 func (s *Service) visible(ctx context.Context, p ledger.Principal, project string) (name string, err error) {
 	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
-		rec, err := projects.VisibleTo(r, p, project)
+		rec, err := visibleTo(r, p, project)
 		name = rec.Normalized
 		return err
 	})
 	return name, err
+}
+
+// visibleTo returns a project that p may see. For the operator, it may be a deleted one, of which only the name is known.
+func visibleTo(r kv.Reader, p ledger.Principal, project string) (projects.Record, error) {
+	rec, err := projects.VisibleTo(r, p, project)
+	if errors.Is(err, ledger.ErrNotFound) && isOperator(p) && len(project) <= projects.MaxProjectName && caveats.ValidProjectName(project) {
+		name := caveats.NormalizeProject(project)
+		return projects.Record{Name: name, Normalized: name}, nil
+	}
+	return rec, err
 }
 
 func (s *Service) releases(ctx context.Context, name string) ([]Release, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/issuer/ledger"
+	"github.com/rind-dev/rind/issuer/projects"
 )
 
 // Keys in the store, in the notation that package ledger uses for its keys.
@@ -34,6 +35,8 @@ type task struct {
 	Version string   `json:"version,omitempty"`
 	Reason  string   `json:"reason,omitempty"`
 	Files   []string `json:"files,omitempty"` // to delete
+
+	Operator bool `json:"operator,omitempty"` // who decided it; else an owner
 
 	row    string            // kind of its audit row
 	notice notices.Kind      // to the members
@@ -62,34 +65,63 @@ func (s *Service) put(c *ledger.Change, t task) error {
 func (s *Service) Finish(ctx context.Context) error {
 	s.doing.Lock()
 	defer s.doing.Unlock()
-	return s.finish(ctx)
+	return s.finish(ctx, "")
 }
 
-// finish is Finish for callers that hold the lock.
-func (s *Service) finish(ctx context.Context) error {
+// finish does what was decided about one project, or about all if project is "", in the order of the decisions. The caller holds the
+// lock. What can't be done keeps back what was decided later about the same project, and about no other. What an owner decided waits
+// while the project is quarantined, and is no error.
+func (s *Service) finish(ctx context.Context, project string) error {
+	var failed []error
+	stuck := map[string]bool{} // projects
+	var last []byte
 	for {
 		var waiting []kv.Pair
 		err := s.ledger.Store().View(ctx, func(r kv.Reader) (err error) {
-			waiting, err = r.Scan(s.tasks(), nil, 1, false)
+			waiting, err = r.Scan(s.tasks(), last, 1, false) // one may name many files
 			return err
 		})
 		if err != nil || len(waiting) == 0 {
-			return err
+			return errors.Join(append(failed, err)...)
 		}
+		last = waiting[0].Key
 		var t task
 		err = json.Unmarshal(waiting[0].Value, &t)
-		if err != nil {
-			return fmt.Errorf("files: %s: %w", waiting[0].Key, err)
+		switch {
+		case err != nil:
+			failed = append(failed, fmt.Errorf("files: %s: %w", last, err))
+			continue
+		case project != "" && t.Project != project || stuck[t.Project]:
+			continue
 		}
-		if err := s.do(ctx, t); err != nil {
-			return fmt.Errorf("files: what was decided about %s is not done yet: %w", t.Project, err)
+		if err := s.finishTask(ctx, last, t); err != nil {
+			stuck[t.Project] = true
+			failed = append(failed, fmt.Errorf("files: what was decided about %s is not done yet: %w", t.Project, err))
 		}
-		// Striking it off is no new change, and works while the instance is read-only.
-		err = s.ledger.Exempt().Update(ctx, func(tx kv.Tx) error { return tx.Delete(waiting[0].Key) })
-		if err != nil {
+	}
+}
+
+// finishTask does one task and strikes it off, unless it has to wait.
+func (s *Service) finishTask(ctx context.Context, key []byte, t task) error {
+	waits := false
+	if !t.Operator {
+		err := s.ledger.Store().View(ctx, func(r kv.Reader) error {
+			rec, err := projects.ByName(r, t.Project)
+			waits = rec.Quarantined.Set()
+			if errors.Is(err, ledger.ErrNotFound) { // it was deleted since
+				return nil
+			}
+			return err
+		})
+		if err != nil || waits {
 			return err
 		}
 	}
+	if err := s.do(ctx, t); err != nil {
+		return err
+	}
+	// Striking it off is no new change, and works while the instance is read-only.
+	return s.ledger.Exempt().Update(ctx, func(tx kv.Tx) error { return tx.Delete(key) })
 }
 
 // do does a task in the index. To do it again changes nothing.

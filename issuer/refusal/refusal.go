@@ -11,6 +11,7 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/files"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/tokens"
 )
@@ -41,6 +42,8 @@ func Of(err error) Refusal {
 	var fast *tokens.TooFastError
 	var ps problem.Problems
 	switch {
+	case errors.Is(err, files.ErrLater): // whatever else is wrong
+		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.FilesLater), Fault: true}
 	case errors.Is(err, kv.ErrUnknown):
 		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.OutcomeUnknown), Fault: true}
 	case errors.Is(err, kv.ErrUnavailable), errors.Is(err, kv.ErrSuperseded), errors.Is(err, kv.ErrRewound):
@@ -53,6 +56,8 @@ func Of(err error) Refusal {
 		return Refusal{Status: http.StatusTooManyRequests, Problems: ps, Wait: fast.RetryAfter}
 	case errors.Is(err, instance.ErrReadOnly):
 		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.ReadOnly)}
+	case errors.Is(err, files.ErrWaiting):
+		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.FilesAway), Fault: true}
 	case errors.Is(err, authn.ErrMail):
 		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.MailFull), Wait: MailWait, Fault: true}
 	case errors.Is(err, authn.ErrBusy):

@@ -10,6 +10,7 @@ import (
 	"github.com/rind-dev/rind/internal/instance"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer/files"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/tokens"
 )
@@ -40,6 +41,10 @@ func TestOf(t *testing.T) {
 		{fmt.Errorf("pgkv: %w: %w", kv.ErrUnavailable, errors.New("away")), 503, "store_away", storeWait, true},
 		{kv.ErrSuperseded, 503, "store_away", storeWait, true},
 		{kv.ErrRewound, 503, "store_away", storeWait, true},
+		{fmt.Errorf("%w: %w", files.ErrLater, errors.New("full")), 503, "files_later", 0, true},
+		{fmt.Errorf("%w: %w", files.ErrLater, kv.ErrUnavailable), 503, "files_later", 0, true},
+		{fmt.Errorf("%w: %w", files.ErrWaiting, errors.New("full")), 503, "files_away", 0, true},
+		{fmt.Errorf("%w: %w", files.ErrWaiting, kv.ErrUnavailable), 503, "store_away", storeWait, true},
 		{errors.Join(authn.ErrMail, kv.ErrUnknown), 503, "outcome_unknown", 0, true},
 		{errors.New("the disk is on fire"), 500, "", 0, true},
 	} {

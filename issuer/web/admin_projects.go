@@ -38,7 +38,7 @@ func (s *adminServer) listAllProjects(v *visit) error {
 }
 
 func (s *adminServer) anyProjectPage(v *visit, status int, l ui.Layout) error {
-	page := ui.AdminProjectPage{Layout: l, User: v.form.Get("user"), Reason: v.form.Get("reason")}
+	page := ui.AdminProjectPage{Layout: l, User: v.form.Get("user"), Reason: v.form.Get("reason"), KeepsFiles: s.keepsFiles}
 	ctx, who := v.Request().Context(), v.principal()
 	p, err := s.projects.Get(ctx, who, v.Param("name"))
 	if err != nil {

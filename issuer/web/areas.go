@@ -59,6 +59,8 @@ type adminServer struct {
 	projects  *projects.Service
 	tokens    *tokens.Service
 	followers *followers.Service
+
+	keepsFiles bool // this server does
 }
 
 // activityServer shows and exports the audit trail of an account, of a project, or all of it.

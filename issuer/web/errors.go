@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -142,6 +143,9 @@ func (s *core) logFailure(v *visit, f *failure, err error) {
 	s.log.Log(ctx, level, "web: failed", "route", v.Path(), "request_id", idOf(v), "error", err)
 }
 
+// notAgain are the codes of problems that sending the form again would not help.
+var notAgain = []string{problem.ReadOnly, problem.StoreAway, problem.OutcomeUnknown, problem.FilesLater, problem.FilesAway}
+
 // problems is what the page of a form can show of an error, and the status of that page. The status
 // is 0 if the page can't show the error.
 func (v *visit) problems(err error) (problem.Problems, int) {
@@ -149,7 +153,7 @@ func (v *visit) problems(err error) (problem.Problems, int) {
 		return nil, 0
 	}
 	r := refusal.Of(err)
-	if len(r.Problems) == 0 || r.Problems.Has(problem.ReadOnly) || r.Problems.Has(problem.StoreAway) || r.Problems.Has(problem.OutcomeUnknown) { // sending the form again would not help
+	if len(r.Problems) == 0 || slices.ContainsFunc(notAgain, r.Problems.Has) {
 		return nil, 0
 	}
 	if r.Wait > 0 {

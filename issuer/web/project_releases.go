@@ -18,7 +18,7 @@ const (
 
 // releases is a part of a project's releases, behind the version after; "" begins with the first.
 func (s *projectServer) releases(v *visit, p projects.Project, after string, limit int) (ui.Releases, error) {
-	out := ui.Releases{Kept: s.files != nil, Project: p.Name, Owner: decides(p), Withheld: p.Quarantined.Set(), Later: after != ""}
+	out := ui.Releases{Kept: s.files != nil, Project: p.Name, Owner: p.Role == projects.RoleOwner, Withheld: p.Quarantined.Set(), Later: after != ""}
 	if !out.Kept {
 		return out, nil
 	}
@@ -92,9 +92,18 @@ func (s *projectServer) release(v *visit) (projects.Project, files.Release, erro
 	return p, r, err
 }
 
-// ownedRelease is release for owners.
+// deciding is owned where the owners may yank and delete releases. The problem for others is the one of package files.
+func (s *projectServer) deciding(v *visit) (projects.Project, error) {
+	p, err := s.owned(v)
+	if err == nil && !decides(p) {
+		err = files.Withheld(p.Name)
+	}
+	return p, err
+}
+
+// ownedRelease is release for owners who may change it.
 func (s *projectServer) ownedRelease(v *visit) (projects.Project, files.Release, error) {
-	if _, err := s.owned(v); err != nil {
+	if _, err := s.deciding(v); err != nil {
 		return projects.Project{}, files.Release{}, err
 	}
 	return s.release(v)
@@ -170,9 +179,9 @@ func (s *projectServer) deleteRelease(v *visit) error {
 	return v.done("release_deleted", p.Name)
 }
 
-// ownedFile finds the file that the address names, for owners.
+// ownedFile finds the file that the address names, for owners who may delete it.
 func (s *projectServer) ownedFile(v *visit) (p projects.Project, f files.File, err error) {
-	p, err = s.owned(v)
+	p, err = s.deciding(v)
 	if err == nil && s.files == nil {
 		err = fail(http.StatusNotFound, "not_found")
 	}

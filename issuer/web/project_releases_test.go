@@ -87,15 +87,20 @@ func TestReleasesInQuarantine(t *testing.T) {
 	const one, file = "/projects/demo/releases/1.0", "/projects/demo/files/demo-1.0.tar.gz/delete"
 	ada.post("/admin/projects/demo/quarantine", "quarantined", "yes", "reason", "It steals keys.").is(303, "/admin/projects/demo")
 
-	bob.get("/projects/demo").says("Installers find none of these")
-	bob.get("/projects/demo/releases").is(200, "").says("Installers find none of these")
+	bob.get("/projects/demo").says("Installers find nothing here")
+	bob.get("/projects/demo/releases").is(200, "").says("Installers find nothing here")
 	got := bob.get(one).is(200, "").says("It steals keys.").says("owners can’t yank or delete the release").says("demo-1.0.tar.gz")
 	for _, offered := range []string{"/yank", "/delete", "/packages/"} {
 		if strings.Contains(got.body, offered) {
 			t.Errorf("the page of the release has %s", offered)
 		}
 	}
-	const why = "demo is quarantined. Its releases can be yanked and deleted when an administrator has lifted the quarantine."
+	bob.get("/projects/demo/settings").says("Nor can they yank or delete its releases.")
+	ada.get("/admin/projects/demo").says("rind admin delete-release")
+	const why = "demo is quarantined. Until an administrator lifts the quarantine, its owners can’t yank or delete its releases."
+	for _, form := range []string{one + "/yank", one + "/unyank", one + "/delete", file} {
+		bob.get(form).is(422, "").says(why)
+	}
 	bob.post(one+"/yank", "reason", "mine").is(422, "").says(why)
 	bob.post(one+"/unyank").is(422, "").says(why)
 	bob.post(one+"/delete", "confirm", "1.0").is(422, "").says(why)
@@ -104,6 +109,31 @@ func TestReleasesInQuarantine(t *testing.T) {
 	ada.post("/admin/projects/demo/quarantine", "quarantined", "no").is(303, "/admin/projects/demo")
 	bob.get("/projects/demo/releases").says("Open a release to yank or delete it.")
 	bob.post(one+"/delete", "confirm", "1.0").is(303, "/projects/demo/releases")
+}
+
+// While the folder can't be changed, who decides hears what becomes of it, and what is decided about other projects is done.
+func TestReleasesLater(t *testing.T) {
+	h := newHouse(t)
+	ada := h.founder("ada")
+	ada.project("demo")
+	h.keeps("demo", "demo-1.0.tar.gz", "demo-1.1.tar.gz")
+	const one, two = "/projects/demo/releases/1.0", "/projects/demo/releases/1.1"
+	ada.get(one).is(200, "")
+	staging := filepath.Join(h.dir, "packages", ".staging")
+	h.must(os.Rename(staging, staging+"-away"))
+	h.must(os.WriteFile(staging, nil, 0o600))
+	ada.post(one+"/yank", "reason", "Loses data.").is(503, "").says("It is decided, but the folder with the files can’t be changed right now.")
+	if e := h.last(); e.Kind != "project.release_yanked" {
+		t.Errorf("row %+v", e)
+	}
+	ada.post(two+"/yank", "reason", "Loses data.").is(503, "").says("So nothing new was decided: try again later.")
+	if e := h.last(); e.Detail["version"] != "1.0" {
+		t.Errorf("row %+v", e)
+	}
+	h.must(os.Remove(staging))
+	h.must(os.Rename(staging+"-away", staging))
+	ada.post(two+"/yank", "reason", "Loses data.").is(303, two)
+	ada.get(one).says("Loses data.")
 }
 
 // serve is the status of an answer to somebody without a session.

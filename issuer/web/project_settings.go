@@ -12,7 +12,7 @@ func (s *projectServer) settingsPage(v *visit, status int, l ui.Layout) error {
 	}
 	page := ui.ProjectSettingsPage{
 		Layout: l, Project: p.Name, ArchivedAt: p.Archived, OnlyAt: p.Only,
-		Deprecated: mark(p.Deprecated), Quarantined: mark(p.Quarantined),
+		Deprecated: mark(p.Deprecated), Quarantined: mark(p.Quarantined), KeepsFiles: s.files != nil,
 		Description: p.About.Description, Homepage: p.About.Homepage,
 	}
 	if v.Path() == ui.PathProjectDeprecate.Colon() {

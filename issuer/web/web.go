@@ -110,7 +110,7 @@ func New(cfg Config) (*Server, error) {
 		account:    &accountServer{core: c, auth: accountParts(cfg.Auth)},
 		tokens:     &tokenServer{core: c, tokens: from.Tokens, projects: from.Projects, maxTokenLife: cfg.MaxTokenLife},
 		projects:   &projectServer{core: c, projects: from.Projects, tokens: from.Tokens, publishers: from.Publishers, files: cfg.Files, canRegister: cfg.Auth.Accounts.CanRegister},
-		admin:      &adminServer{core: c, auth: adminParts(cfg.Auth), projects: from.Projects, tokens: from.Tokens, followers: from.Followers},
+		admin:      &adminServer{core: c, auth: adminParts(cfg.Auth), projects: from.Projects, tokens: from.Tokens, followers: from.Followers, keepsFiles: cfg.Files != nil},
 		activity:   &activityServer{core: c, auth: activityParts(cfg.Auth), projects: from.Projects},
 		api:        &apiServer{core: c, tokens: from.Tokens, followers: from.Followers, leaks: cfg.Leaks, canVerify: cfg.CanVerify},
 		publishing: &publisherServer{core: c, publishers: from.Publishers, projects: from.Projects},

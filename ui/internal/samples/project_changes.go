@@ -52,7 +52,7 @@ func projectChanges() []Page {
 		{"project-settings", ui.ProjectSettingsPage{Layout: done(member(), "project_described"), Project: name, Description: "Plugins for the demo package.", Homepage: "https://demo.example.org"}},
 		{"project-settings-problems", ui.ProjectSettingsPage{Project: name, Homepage: "demo.example.org", ArchivedAt: ago(day),
 			Layout: wrong(member(), ui.Problem{Field: "description", Code: "description_too_long", Args: ui.Args{"max": 500}}, ui.Problem{Field: "homepage", Code: "homepage_invalid"})}},
-		{"project-settings-quarantined", ui.ProjectSettingsPage{Layout: member(), Project: name, Quarantined: ui.Mark{At: ago(day), Reason: "Version 1.2 reads the keys of other programs."},
+		{"project-settings-quarantined", ui.ProjectSettingsPage{KeepsFiles: true, Layout: member(), Project: name, Quarantined: ui.Mark{At: ago(day), Reason: "Version 1.2 reads the keys of other programs."},
 			Deprecated: ui.Mark{At: ago(30 * day), Reason: "Use demo instead."}}},
 		{"project-settings-deprecate", ui.ProjectSettingsPage{Project: name, Reason: "a long reason",
 			Layout: wrong(member(), ui.Problem{Field: "reason", Code: "reason_too_long", Args: ui.Args{"max": 300}}, ui.Problem{Field: "reason", Code: "reason_invalid"})}},

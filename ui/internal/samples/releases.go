@@ -48,8 +48,6 @@ func releasePages() []Page {
 		{"release-quarantined", ui.ReleasePage{Layout: member(), Project: name, Release: all[2], Files: withheld(files),
 			Quarantined: ui.Mark{At: ago(time.Hour), Reason: "Version 1.0rc1 reads the keys of other programs."}}},
 		{"release-yank", ui.ReleaseYankPage{Layout: member(), Project: name, Release: all[0]}},
-		{"release-yank-quarantined", ui.ReleaseYankPage{Project: name, Release: all[0], Layout: wrong(member(),
-			ui.Problem{Code: "quarantined_files_stay", Args: ui.Args{"project": name}})}},
 		{"release-yank-problems", ui.ReleaseYankPage{Project: name, Release: all[1], Reason: "a long reason", Layout: wrong(member(),
 			ui.Problem{Field: "reason", Code: "reason_too_long", Args: ui.Args{"max": 300}}, ui.Problem{Field: "reason", Code: "reason_invalid"})}},
 		{"release-unyank", ui.ReleaseYankPage{Layout: member(), Project: name, Release: all[1], Undo: true}},

@@ -33,7 +33,7 @@ const (
 	metaDir    = ".meta"    // in a project's folder: what is known of each file
 
 	provenanceDir = ".provenance" // in a project's folder: the attestations that files came with
-	stateName     = ".index.json" // in a project's folder: what its owners yanked and deleted
+	stateName     = ".index.json" // in a project's folder: what was yanked and deleted
 	idName        = ".id"         // the ID of the folder
 
 	metaSuffix       = ".json"
