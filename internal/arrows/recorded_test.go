@@ -40,7 +40,7 @@ var unrecorded = map[string]string{
 	"tokens.Service.forgetIdempotencyKeys": "what is over already",
 	"tokens.Service.forgetUploads":         "what is over already",
 	"projects.Service.SweepInvitations":    "what is over already",
-	"files.Service.finishTask":                 "that what was decided is done: the decision is recorded",
+	"files.Service.finishTask":             "that what was decided is done: the decision is recorded",
 	"tokens.Service.SendReminders":         "what owners are told of tokens, which do not change",
 
 	"instance.guarded.Update": "the frame of a transaction: it passes on what is written",
