@@ -54,7 +54,7 @@ func size(bytes int64) string {
 type Releases struct {
 	Kept     bool // this server keeps the files; without it there is nothing to show
 	Project  string
-	Owner    bool // the reader may yank and delete
+	Owner    bool // the reader is one
 	Withheld bool // the project is quarantined: installers find nothing
 	Rows     []ReleaseRow
 	Next     string // version behind which the next page begins; "" on the last page

@@ -39,10 +39,10 @@ type adminCmd struct {
 
 	Projects       adminProjectsCmd      `cmd:"" help:"List projects."`
 	AppointOwner   adminAppointCmd       `cmd:"" name:"appoint-owner" help:"Give a project without an active owner a new owner."`
-	Quarantine     adminQuarantineCmd    `cmd:"" help:"Quarantine a project: it takes no uploads, and rind offers none of its files."`
+	Quarantine     adminQuarantineCmd    `cmd:"" help:"Quarantine a project: it takes no uploads, and rind offers none of the files that it keeps."`
 	LiftQuarantine adminLiftCmd          `cmd:"" name:"lift-quarantine" help:"Lift the quarantine of a project."`
-	Releases       adminReleasesCmd      `cmd:"" help:"List the releases of a project and their files, where rind keeps them."`
-	Yank           adminYankCmd          `cmd:"" help:"Yank a release: installers skip it unless somebody asks for exactly this version."`
+	Releases       adminReleasesCmd      `cmd:"" help:"List the releases of a project and their files, if rind keeps the files."`
+	Yank           adminYankCmd          `cmd:"" help:"Yank a release, if rind keeps the files: installers skip it unless somebody asks for exactly this version."`
 	Unyank         adminUnyankCmd        `cmd:"" help:"Undo a yank."`
 	DeleteRelease  adminDeleteReleaseCmd `cmd:"" name:"delete-release" help:"Delete all files of a release for good. Nobody can upload files with their names again."`
 	DeleteFile     adminDeleteFileCmd    `cmd:"" name:"delete-file" help:"Delete one file for good. Nobody can upload a file with its name again."`
@@ -67,7 +67,7 @@ func (adminCmd) Help() string {
 		"people: people[] of id, username, email, email_verified, state (active, pending, frozen), administrator, created_at. " +
 		"person: the same and authenticator_app, security_keys, recovery_codes_left, sessions, last_signed_in_at, tokens, projects[] of name, role, recovery_ends_at. " +
 		"projects: projects[] of name, owners[], without_active_owner, members, archived, status (active, deprecated, archived, quarantined), created_at. " +
-		"releases: releases[] of version, uploaded_at, yanked, yanked_reason, files[] of name, size, sha256, uploaded_at. yank, unyank, delete-release: name, version. " +
+		"releases: releases[] of version, uploaded_at, yanked, yanked_reason, files[] of name, size, sha256, uploaded_at. yank, unyank, delete-release, delete-file: name, version, later (true if it is recorded and not done yet). " +
 		"tokens: tokens[] of id, label, owner, projects[], all_projects, registers, state (active, expired, revoked), created_at, expires_at, last_used_at, revoked_at, revoked_reason. " +
 		"verifiers: verifiers[] of id, name, connected, other_history, lag, behind_seconds, seen_at, revoked_at. " +
 		"settings, read-only, registration, banner: read_only, read_only_since, read_only_reason, registration (open, invite), registration_as_configured, banner, banner_level, banner_until. " +

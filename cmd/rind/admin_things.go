@@ -84,11 +84,14 @@ type adminReleasesCmd struct {
 func (c adminReleasesCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	var out adminhttp.Releases
 	return a.do(ctx, s, "releases", adminhttp.Request{Name: c.Project}, &out, func(w io.Writer) {
+		if len(out.Releases) == 0 {
+			fmt.Fprintln(w, "The project has no releases.")
+		}
 		table(w, func(row func(...string)) {
 			for _, r := range out.Releases {
-				state := ""
+				state := "offered"
 				if r.Yanked {
-					state = "yanked"
+					state = strings.TrimSuffix("yanked: "+r.Reason, ": ")
 				}
 				for _, f := range r.Files {
 					row(r.Version, f.Name, fmt.Sprintf("%d bytes", f.Size), f.UploadedAt, state)
@@ -104,12 +107,12 @@ type releaseArgs struct {
 	Version string `arg:"" help:"Version of the release." placeholder:"VERSION"`
 }
 
-// onRelease sends a command about the release, and prints what became of it.
-func (r releaseArgs) onRelease(ctx context.Context, s streams, a *adminCmd, name, reason, became string) error {
+// onRelease sends a command about the release, and prints what it is now, or will be.
+func (r releaseArgs) onRelease(ctx context.Context, s streams, a *adminCmd, name, reason, is, willBe string) error {
 	var out adminhttp.Done
 	req := adminhttp.Request{Name: r.Project, Version: r.Version, Reason: reason}
 	return a.do(ctx, s, name, req, &out, func(w io.Writer) {
-		fmt.Fprintf(w, "The release %s of %s is %s.\n", out.Version, out.Name, became)
+		printDecided(w, out, fmt.Sprintf("The release %s of %s", out.Version, out.Name), is, willBe)
 	})
 }
 
@@ -120,21 +123,21 @@ type adminYankCmd struct {
 
 // Run yanks a release.
 func (c adminYankCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
-	return c.onRelease(ctx, s, a, "yank", c.Reason, "yanked")
+	return c.onRelease(ctx, s, a, "yank", c.Reason, "is yanked", "will be yanked")
 }
 
 type adminUnyankCmd struct{ releaseArgs }
 
 // Run undoes a yank.
 func (c adminUnyankCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
-	return c.onRelease(ctx, s, a, "unyank", "", "not yanked")
+	return c.onRelease(ctx, s, a, "unyank", "", "is not yanked", "will no longer be yanked")
 }
 
 type adminDeleteReleaseCmd struct{ releaseArgs }
 
 // Run deletes a release.
 func (c adminDeleteReleaseCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
-	return c.onRelease(ctx, s, a, "delete-release", "", "deleted")
+	return c.onRelease(ctx, s, a, "delete-release", "", "is deleted", "will be deleted")
 }
 
 type adminDeleteFileCmd struct {
@@ -146,8 +149,17 @@ type adminDeleteFileCmd struct {
 func (c adminDeleteFileCmd) Run(ctx context.Context, s streams, a *adminCmd) error {
 	var out adminhttp.Done
 	return a.do(ctx, s, "delete-file", adminhttp.Request{Name: c.Project, File: c.File}, &out, func(w io.Writer) {
-		fmt.Fprintf(w, "The file %s of %s is deleted.\n", c.File, out.Name)
+		printDecided(w, out, fmt.Sprintf("The file %s of %s", c.File, out.Name), "is deleted", "will be deleted")
 	})
+}
+
+// printDecided prints what files are now, or will be.
+func printDecided(w io.Writer, out adminhttp.Done, what, is, willBe string) {
+	if !out.Later {
+		fmt.Fprintf(w, "%s %s.\n", what, is)
+		return
+	}
+	fmt.Fprintf(w, "%s %s. This is recorded, but rind could not do it yet. It tries again every minute; the server's log says what is wrong.\n", what, willBe)
 }
 
 type adminTokensCmd struct {

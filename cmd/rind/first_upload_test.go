@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -130,71 +129,9 @@ func TestServeRegistersProjects(t *testing.T) {
 		t.Error(status, body)
 	}
 
-	// The operator yanks the release of a project of hers.
-	admin := func(args ...string) (string, error) {
-		out, err := exec.Command(realtest.Rind(t), append([]string{"admin", "--data", filepath.Join(dir, "state")}, args...)...).CombinedOutput()
-		return string(out), err
-	}
-	for _, c := range []struct {
-		args []string
-		says string
-		page bool // shows a yank
-	}{
-		{[]string{"yank", "new", "1.0", "--reason", "broken wheel"}, "The release 1.0 of new is yanked.", true},
-		{[]string{"yank", "new", "2.0"}, "There is nothing with this name or ID.", true},
-		{[]string{"yank", "new", "1.0", "--reason", strings.Repeat("x", 301)}, "300", true},
-		{[]string{"unyank", "new", "1.0"}, "The release 1.0 of new is not yanked.", false},
-		{[]string{"yank", "nobodys", "1.0"}, "There is nothing with this name or ID.", false},
-	} {
-		out, err := admin(c.args...)
-		_, body, _ := s.page(t, "/simple/new/")
-		if !strings.Contains(out, c.says) || (err == nil) != strings.HasPrefix(c.says, "The release") || strings.Contains(body, `data-yanked="broken wheel"`) != c.page {
-			t.Errorf("%q: %s, %v\n%s", c.args, out, err, body)
-		}
-	}
-
-	// The operator quarantines it, and lifts that.
-	for _, c := range []struct {
-		args         []string
-		says, upload string
-		files        int
-	}{
-		{[]string{"quarantine", "new", "--reason", "two\nlines"}, "The reason must be plain text on one line.", "200 ", 1},
-		{[]string{"quarantine", "nobodys", "--reason", "x"}, "There is nothing with this name or ID.", "200 ", 1},
-		{[]string{"quarantine", "new", "--reason", "It steals keys."}, "The project new is quarantined.", "403 Invalid API Token: project 'new' is quarantined and takes no uploads", 0},
-		{[]string{"projects", "new"}, "quarantined", "403 ", 0},
-		{[]string{"lift-quarantine", "new"}, "The project new is not quarantined.", "200 ", 1},
-	} {
-		out, err := admin(c.args...)
-		_, body, _ := s.page(t, "/simple/new/")
-		if got := post(s.able, "new"); !strings.Contains(out, c.says) || !strings.HasPrefix(got, c.upload) || strings.Count(body, "<a ") != c.files || strings.Contains(body, "It steals keys.") != (c.files == 0) {
-			t.Errorf("%q: %s, %v; then %s\n%s", c.args, out, err, got, body)
-		}
-	}
-
-	// The operator takes a release down, and then a file.
-	if status, body, err := postWheel(s.url+"/legacy/", s.able, "new", "2.0", disttest.Wheel("new", "2.0", "")); err != nil || status != "200 OK" {
-		t.Error(status, body, err)
-	}
-	for _, c := range []struct {
-		args []string
-		says string
-	}{
-		{[]string{"releases", "new"}, "new-2.0-py3-none-any.whl"}, {[]string{"delete-release", "new", "3.0"}, "There is nothing with this name or ID."},
-		{[]string{"delete-file", "new", "new-1.0"}, "There is nothing with this name or ID."},
-		{[]string{"quarantine", "new", "--reason", "It steals keys."}, "The project new is quarantined."},
-		{[]string{"delete-release", "new", "v1.0.0\n"}, "The release 1.0 of new is deleted.\n"}, {[]string{"delete-release", "new", "1.0"}, "There is nothing with this name or ID."},
-		{[]string{"delete-file", "new", "new-2.0-py3-none-any.whl"}, "The file new-2.0-py3-none-any.whl of new is deleted."},
-		{[]string{"lift-quarantine", "new"}, "The project new is not quarantined."},
-	} {
-		if out, err := admin(c.args...); !strings.Contains(out, c.says) || (err == nil) == strings.HasPrefix(c.says, "There ") {
-			t.Errorf("%q: %s, %v", c.args, out, err)
-		}
-	}
-	if status, body, _ := s.page(t, "/simple/new/"); status != http.StatusNotFound || strings.Contains(body, "<a ") {
-		t.Error(status, body)
-	}
-	if got := post(s.able, "new"); !strings.HasPrefix(got, "400 ") || !strings.Contains(got, "This filename has already been used") {
-		t.Errorf("the deleted file, uploaded again: %s", got)
-	}
+	f := &ownFiles{t, s, filepath.Join(dir, "state"), func() string { return post(s.able, "new") }}
+	f.yanks()
+	f.lists()
+	f.quarantines()
+	f.takesDown()
 }

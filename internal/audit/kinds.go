@@ -89,7 +89,7 @@ var kinds = byName([][]Kind{
 		"project.invited", "project.invitation_resent", "project.invitation_revoked", "project.invitation_declined",
 		"project.invitation_moot", "project.transfer_asked", "project.transferred",
 		"project.tokens_excluded", "project.tokens_readmitted", "project.owner_appointed"),
-	of(roomFiles, GroupProject, "project.release_yanked", "project.release_unyanked", "project.release_deleted", "project.file_deleted"),
+	of(roomFiles, GroupProject, "project.release_yanked", "project.release_unyanked", "project.release_deleted", "project.file_deleted", "project.decision_dropped"),
 	of(roomTokens, GroupProject, "project.deleted"),
 	of(roomPublishers, GroupToken, "token.exchanged"),
 	copies(of(roomPublishers, GroupToken, "project.token_exchanged")),

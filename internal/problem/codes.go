@@ -8,7 +8,7 @@ const (
 	UserUnknown = "user_unknown" // of a field: no account has this name
 
 	StoreAway      = "store_away"      // the store can't be reached, so nothing was changed
-	FilesLater     = "files_later"     // it is decided, but the index can't be changed now: it is done later
-	FilesAway      = "files_away"      // the index can't be changed now, so nothing was decided
+	FilesLater     = "files_later"     // the decision is recorded, and will be carried out later
+	FilesWaiting   = "files_waiting"   // an earlier decision is not carried out yet, so this one was not recorded
 	OutcomeUnknown = "outcome_unknown" // the change was made or not, and the server can't find out
 )

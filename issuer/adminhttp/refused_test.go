@@ -14,6 +14,7 @@ import (
 	"github.com/rind-dev/rind/authn"
 	"github.com/rind-dev/rind/internal/deadline"
 	"github.com/rind-dev/rind/internal/instance"
+	"github.com/rind-dev/rind/issuer/files"
 	"github.com/rind-dev/rind/issuer/ledger"
 	"github.com/rind-dev/rind/issuer/refusal"
 	"github.com/rind-dev/rind/ui"
@@ -56,9 +57,30 @@ func TestFilesElsewhere(t *testing.T) {
 	for _, name := range []string{"releases", "yank", "unyank", "delete-release", "delete-file"} {
 		_, err := commands[name](&call{handler: h, ctx: t.Context(), req: Request{Name: "demo", Version: "1.0", File: "demo-1.0.tar.gz"}})
 		status, r := h.refused(refusal.Of(err))
-		if status != http.StatusUnprocessableEntity || len(r.Error) != 1 || !strings.Contains(r.Error[0].Text, "another program does") {
+		if status != http.StatusUnprocessableEntity || len(r.Error) != 1 || !strings.Contains(r.Error[0].Text, "Use the program that keeps them.") {
 			t.Errorf("%s: %d %+v", name, status, r)
 		}
+	}
+}
+
+// A decision that is recorded and not done yet is no refusal; the log says what is wrong.
+func TestDecidedAndNotDone(t *testing.T) {
+	var log bytes.Buffer
+	c := &call{handler: handler{Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}}, ctx: t.Context(), name: "root (uid 0)"}
+	for _, e := range []struct {
+		err   error
+		later bool
+	}{{nil, false}, {fmt.Errorf("%w: the disk of 4711", files.ErrLater), true}} {
+		got, err := c.decided(Done{Name: "demo"}, e.err)
+		if err != nil || got != any(Done{Name: "demo", Later: e.later}) {
+			t.Errorf("%v: %+v, %v", e.err, got, err)
+		}
+	}
+	if s := log.String(); !strings.Contains(s, "4711") || !strings.Contains(s, "uid 0") {
+		t.Errorf("the log says %q", s)
+	}
+	if _, err := c.decided(Done{}, files.ErrWaiting); !errors.Is(err, files.ErrWaiting) {
+		t.Error(err)
 	}
 }
 

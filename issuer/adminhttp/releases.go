@@ -1,6 +1,8 @@
 package adminhttp
 
 import (
+	"errors"
+
 	"github.com/rind-dev/rind/internal/problem"
 	"github.com/rind-dev/rind/issuer/files"
 )
@@ -19,11 +21,21 @@ func onFiles(do func(*call, *files.Service) (any, error)) command {
 func onRelease(change func(c *call, s *files.Service, version string) error) command {
 	return onFiles(func(c *call, s *files.Service) (any, error) {
 		r, err := s.Release(c.ctx, c.principal(), c.req.Name, c.req.Version)
-		if err == nil {
-			err = change(c, s, r.Version)
+		if err != nil {
+			return nil, err
 		}
-		return Done{Name: c.req.Name, Version: r.Version}, err
+		return c.decided(Done{Name: c.req.Name, Version: r.Version}, change(c, s, r.Version))
 	})
+}
+
+// decided is the answer to a command whose decision may have been recorded without being carried out.
+func (c *call) decided(done Done, err error) (any, error) {
+	if errors.Is(err, files.ErrLater) {
+		c.Logger.ErrorContext(c.ctx, "adminhttp: decided, and not done yet", "by", c.name, "error", err)
+		done.Later = true
+		return done, nil
+	}
+	return done, err
 }
 
 func yank(c *call, s *files.Service, version string) error {
@@ -39,7 +51,10 @@ func deleteRelease(c *call, s *files.Service, version string) error {
 }
 
 func deleteFile(c *call, s *files.Service) (any, error) {
-	return Done{Name: c.req.Name}, s.DeleteFile(c.ctx, c.principal(), c.req.Name, c.req.File, c.req.File)
+	if _, err := s.File(c.ctx, c.principal(), c.req.Name, c.req.File); err != nil {
+		return nil, err
+	}
+	return c.decided(Done{Name: c.req.Name}, s.DeleteFile(c.ctx, c.principal(), c.req.Name, c.req.File, c.req.File))
 }
 
 func releases(c *call, s *files.Service) (any, error) {

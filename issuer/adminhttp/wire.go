@@ -53,6 +53,7 @@ type Done struct {
 	Sessions  *int         `json:"sessions,omitempty"` // how many sessions ended
 	Ends      string       `json:"ends_at,omitempty"`  // when a recovery takes effect
 	Version   string       `json:"version,omitempty"`  // of a release, as its first file spells it
+	Later     bool         `json:"later,omitempty"`    // it is recorded, and could not be carried out yet
 }
 
 // Release is a release of a project, where this server keeps the files.

@@ -15,10 +15,10 @@ import (
 	"github.com/rind-dev/rind/issuer/projects"
 )
 
-// Errors of decisions while the index can't be changed.
+// Errors of decisions that can't be carried out at once.
 var (
 	ErrLater   = errors.New("files: it is decided, and will be done later")
-	ErrWaiting = errors.New("files: nothing was decided, because something about the project that was decided before is not done yet")
+	ErrWaiting = errors.New("files: nothing was decided, because an earlier decision about the project is not carried out yet")
 )
 
 // MaxReason is the length limit of the reason of a yank, in characters. Installers print it in one line.
@@ -30,8 +30,8 @@ const MaxReason = 300
 //
 // Yank, Unyank, DeleteRelease and DeleteFile leave a quarantined project's files to the operator: whoever holds an owner's account could
 // otherwise destroy what is looked into. For owners, the problem "quarantined_files_stay" has no field. The operator decides about the
-// files of deleted projects too, which stay in the index. The error is ErrLater if the index can't be changed now, and ErrWaiting if
-// that kept an earlier decision from being carried out.
+// files of deleted projects too, which stay in the index. The error is ErrLater if the decision is recorded and could not be
+// carried out now, and ErrWaiting if an earlier one is still like that.
 func (s *Service) Yank(ctx context.Context, p ledger.Principal, project, version, reason string) error {
 	reason, err := ledger.Reason(reason, MaxReason)
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *Service) decide(ctx context.Context, p ledger.Principal, project string
 	if err != nil {
 		return err
 	}
-	if err := s.finish(ctx, name); err != nil { // so that choose sees what was decided
+	if _, err := s.finish(ctx, name); err != nil { // so that choose sees what was decided
 		return fmt.Errorf("%w: %w", ErrWaiting, err)
 	}
 	all, err := s.releases(ctx, name)
@@ -121,12 +121,16 @@ func (s *Service) decide(ctx context.Context, p ledger.Principal, project string
 	if err != nil || t.Kind == "" {
 		return err
 	}
-	t.Project, t.Operator = name, isOperator(p)
+	t.Project, t.Operator, t.By = name, isOperator(p), p.Username
 	if err := s.store(ctx, p, project, t); err != nil {
 		return err
 	}
-	if err := s.finish(context.WithoutCancel(ctx), name); err != nil {
+	dropped, err := s.finish(context.WithoutCancel(ctx), name)
+	switch {
+	case err != nil:
 		return fmt.Errorf("%w: %w", ErrLater, err)
+	case dropped:
+		return Withheld(project)
 	}
 	return nil
 }
@@ -189,6 +193,7 @@ func (s *Service) store(ctx context.Context, p ledger.Principal, project string,
 
 // write stores a task, with its audit row and its notices to the project's members.
 func (s *Service) write(c *ledger.Change, p ledger.Principal, rec projects.Record, t task) error {
+	t.ProjectID = rec.ID
 	if err := s.put(c, t); err != nil {
 		return err
 	}

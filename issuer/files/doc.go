@@ -4,6 +4,6 @@
 //
 // The issuer's store and the index are two stores. One transaction writes a decision into the first as a task,
 // together with its audit row and its notices. The task is then carried out in the index, and deleted. Finish carries out the tasks
-// that a crash left, those of a project in the order in which they were decided; those of owners wait while the project is
-// quarantined. So everything that happens to a file is in the audit trail, and everything in the audit trail happens.
+// that a crash left. It drops those of owners whose project has been quarantined or deleted since, with an audit row of its own. So
+// everything that happens to a file is in the audit trail, and everything in the audit trail happens, or the trail says that it did not.
 package files

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rind-dev/rind/internal/problem"
+	"github.com/rind-dev/rind/issuer"
 	"github.com/rind-dev/rind/issuer/files"
 	"github.com/rind-dev/rind/issuer/issuertest"
 	"github.com/rind-dev/rind/issuer/ledger"
@@ -111,9 +112,9 @@ type house struct {
 	names map[string]string
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, options ...func(*issuer.Config)) *house {
 	t.Helper()
-	h := &house{House: issuertest.New(t, issuertest.WithNotices), index: newIndex()}
+	h := &house{House: issuertest.New(t, append(options, issuertest.WithNotices)...), index: newIndex()}
 	h.Post = issuertest.PostOf(h.House)
 	h.names = map[string]string{"demo": h.Project(alice, "Demo").ID}
 	h.Member(alice, "demo", issuertest.BobID, projects.RoleMaintainer)
@@ -220,63 +221,6 @@ func TestQuarantinedProject(t *testing.T) {
 	}
 }
 
-// What an owner decided and is not done yet waits while the project is quarantined. It keeps the operator from nothing.
-func TestDecidedBeforeTheQuarantine(t *testing.T) {
-	h := newHouse(t)
-	ctx := t.Context()
-	h.index.broke = errors.New("the disk is gone")
-	if err := h.files.DeleteRelease(ctx, alice, "demo", "1.0", "1.0"); !errors.Is(err, files.ErrLater) {
-		t.Error(err)
-	}
-	_, err := h.Projects.Quarantine(ctx, root, "demo", "It steals keys.")
-	h.Check(err)
-	h.index.broke = nil
-	h.Check(h.files.Finish(ctx))
-	h.Check(h.files.DeleteRelease(ctx, operator, "demo", "1.1", "1.1"))
-	h.Check(h.files.Yank(ctx, operator, "demo", "1.0", "harmful"))
-	if got := h.releases(t); got != "1.0:2:harmful" {
-		t.Errorf("releases: %s", got)
-	}
-	_, err = h.Projects.LiftQuarantine(ctx, root, "demo")
-	h.Check(err)
-	h.Check(h.files.Finish(ctx))
-	if got := h.releases(t); got != "" {
-		t.Errorf("releases: %s", got)
-	}
-}
-
-// What can't be done about one project keeps nobody from another.
-func TestStuckProject(t *testing.T) {
-	h := newHouse(t)
-	ctx := t.Context()
-	h.names["other"] = h.Project(alice, "other").ID
-	h.index.all["other"] = []files.File{{Name: "other-1.0.tar.gz", Version: "1.0"}, {Name: "other-1.1.tar.gz", Version: "1.1"}}
-	h.index.broke, h.index.only = errors.New("the folder is gone"), "demo"
-	if err := h.files.Yank(ctx, alice, "demo", "1.0", ""); !errors.Is(err, files.ErrLater) {
-		t.Error(err)
-	}
-	for range 2 {
-		err := h.files.Yank(ctx, alice, "demo", "1.1", "")
-		if !errors.Is(err, files.ErrWaiting) || !errors.Is(err, h.index.broke) {
-			t.Error(err)
-		}
-	}
-	h.Check(h.files.Yank(ctx, alice, "other", "1.0", ""))
-	h.index.only = ""
-	if err := h.files.Yank(ctx, alice, "other", "1.1", ""); !errors.Is(err, files.ErrLater) {
-		t.Error(err)
-	}
-	h.index.only = "demo"
-	if err := h.files.Finish(ctx); !errors.Is(err, h.index.broke) {
-		t.Error(err)
-	}
-	h.index.broke = nil
-	h.Check(h.files.Finish(ctx))
-	if got := strings.Join(h.index.did, ", "); got != "yank 1.0, yank 1.1, yank 1.0" {
-		t.Errorf("did: %s", got)
-	}
-}
-
 // The files of a deleted project stay in the index, and only the operator can remove them.
 func TestDeletedProject(t *testing.T) {
 	h := newHouse(t)
@@ -285,7 +229,13 @@ func TestDeletedProject(t *testing.T) {
 	h.Refused(ledger.ErrNotFound, func() error { return h.files.DeleteRelease(ctx, alice, "demo", "1.0", "1.0") })
 	h.Refused(ledger.ErrNotFound, func() error { return h.files.DeleteRelease(ctx, root, "demo", "1.0", "1.0") })
 	h.Refused(ledger.ErrNotFound, func() error { return h.files.DeleteRelease(ctx, operator, "demos", "1.0", "1.0") })
-	h.Refused(ledger.ErrNotFound, func() error { return h.files.DeleteRelease(ctx, operator, "../demo", "1.0", "1.0") })
+	h.index.all["../demo"], h.index.all[strings.Repeat("a", 300)] = h.index.all["demo"], h.index.all["demo"]
+	for _, name := range []string{"../demo", strings.Repeat("a", 300), "demos"} {
+		h.Refused(ledger.ErrNotFound, func() error { return h.files.DeleteRelease(ctx, operator, name, "1.0", "1.0") })
+		if all, err := h.files.Releases(ctx, operator, name); !errors.Is(err, ledger.ErrNotFound) {
+			t.Errorf("%.10q: %v, %v", name, all, err)
+		}
+	}
 	all, err := h.files.Releases(ctx, operator, "Demo")
 	if err != nil || len(all) != 2 {
 		t.Errorf("%d releases, %v", len(all), err)
@@ -351,54 +301,5 @@ func TestRefused(t *testing.T) {
 	}
 	if len(h.index.did) > 0 {
 		t.Errorf("did %q", h.index.did)
-	}
-}
-
-// What was decided while the index could not be changed is done later, in the order of the decisions, whether or not a failed
-// change was made; another index does not take it.
-func TestUnfinished(t *testing.T) {
-	for _, late := range []bool{false, true} {
-		h := newHouse(t)
-		ctx := t.Context()
-		gone := errors.New("the disk is gone")
-		h.index.broke, h.index.late = gone, late
-		err := h.files.Yank(ctx, alice, "demo", "1.0", "first")
-		if !errors.Is(err, gone) {
-			t.Errorf("the failure is not told: %v", err)
-		}
-		rows := h.Trail().Rows
-		if last := rows[len(rows)-1]; last.Kind != "project.release_yanked" {
-			t.Errorf("the last row is %s", last.Kind)
-		}
-		if err := h.files.Unyank(ctx, alice, "demo", "1.0"); !errors.Is(err, gone) { // decides on nothing before the first is done
-			t.Errorf("another decision: %v", err)
-		}
-		if after := h.Trail().Rows; len(after) != len(rows) {
-			t.Errorf("another decision wrote %+v", after[len(rows):])
-		}
-		other := newIndex()
-		other.id = "there"
-		h.Check(files.New(h.Ledger, h.Projects, other).Finish(ctx))
-		if len(other.did) > 0 {
-			t.Errorf("another index did %q", other.did)
-		}
-
-		h.index.broke = nil
-		h.files = files.New(h.Ledger, h.Projects, h.index) // a new process
-		h.index.did = nil
-		h.Check(h.files.Finish(ctx))
-		h.Check(h.files.Finish(ctx))
-		if got := h.releases(t); got != "1.1:1 1.0:2:first" || len(h.index.did) != 1 {
-			t.Errorf("finished: %s, did %q", got, h.index.did)
-		}
-		h.Check(h.files.Unyank(ctx, alice, "demo", "1.0"))
-
-		h.index.broke = gone
-		if err := h.files.Yank(ctx, alice, "demo", "1.0", "again"); !errors.Is(err, gone) {
-			t.Error(err)
-		}
-		h.index.broke = nil
-		delete(h.index.all, "demo") // by the operator's hand
-		h.Check(h.files.Finish(ctx))
 	}
 }

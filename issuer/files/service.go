@@ -78,11 +78,15 @@ func (r Release) Size() (n int64) {
 // Releases lists the releases of a project, the one that was uploaded last first. Members of the project and administrators may
 // see them; others get ledger.ErrNotFound.
 func (s *Service) Releases(ctx context.Context, p ledger.Principal, project string) ([]Release, error) {
-	name, err := s.visible(ctx, p, project)
+	rec, err := s.visible(ctx, p, project)
 	if err != nil {
 		return nil, err
 	}
-	return s.releases(ctx, name)
+	all, err := s.releases(ctx, rec.Normalized)
+	if err == nil && len(all) == 0 && rec.ID == "" {
+		err = ledger.ErrNotFound
+	}
+	return all, err
 }
 
 // Release returns one release, by a version in any spelling, or ledger.ErrNotFound.
@@ -103,14 +107,13 @@ func (s *Service) File(ctx context.Context, p ledger.Principal, project, file st
 	return findFile(all, file)
 }
 
-// visible returns the normalized name of a project that p may see.
-func (s *Service) visible(ctx context.Context, p ledger.Principal, project string) (name string, err error) {
-	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) error {
-		rec, err := visibleTo(r, p, project)
-		name = rec.Normalized
+// visible returns a project that p may see.
+func (s *Service) visible(ctx context.Context, p ledger.Principal, project string) (rec projects.Record, err error) {
+	err = s.ledger.ViewAs(ctx, p, func(r kv.Reader) (err error) {
+		rec, err = visibleTo(r, p, project)
 		return err
 	})
-	return name, err
+	return rec, err
 }
 
 // visibleTo returns a project that p may see. For the operator, it may be a deleted one, of which only the name is known.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/rind-dev/rind/internal/audit"
 	"github.com/rind-dev/rind/internal/kv"
 	"github.com/rind-dev/rind/internal/notices"
 	"github.com/rind-dev/rind/issuer/ledger"
@@ -36,7 +37,9 @@ type task struct {
 	Reason  string   `json:"reason,omitempty"`
 	Files   []string `json:"files,omitempty"` // to delete
 
-	Operator bool `json:"operator,omitempty"` // who decided it; else an owner
+	Operator  bool   `json:"operator,omitempty"` // decided it; else an owner
+	By        string `json:"by,omitempty"`       // name of who did
+	ProjectID string `json:"project_id,omitempty"`
 
 	row    string            // kind of its audit row
 	notice notices.Kind      // to the members
@@ -65,15 +68,15 @@ func (s *Service) put(c *ledger.Change, t task) error {
 func (s *Service) Finish(ctx context.Context) error {
 	s.doing.Lock()
 	defer s.doing.Unlock()
-	return s.finish(ctx, "")
+	_, err := s.finish(ctx, "")
+	return err
 }
 
-// finish does what was decided about one project, or about all if project is "", in the order of the decisions. The caller holds the
-// lock. What can't be done keeps back what was decided later about the same project, and about no other. What an owner decided waits
-// while the project is quarantined, and is no error.
-func (s *Service) finish(ctx context.Context, project string) error {
+// finish does what was decided about one project, or about all if project is "", and says whether it dropped something. The caller
+// holds the lock. At most one decision about a project waits, because decide does that one first; so if it can't be done, those about
+// other projects can.
+func (s *Service) finish(ctx context.Context, project string) (dropped bool, err error) {
 	var failed []error
-	stuck := map[string]bool{} // projects
 	var last []byte
 	for {
 		var waiting []kv.Pair
@@ -82,46 +85,63 @@ func (s *Service) finish(ctx context.Context, project string) error {
 			return err
 		})
 		if err != nil || len(waiting) == 0 {
-			return errors.Join(append(failed, err)...)
+			return dropped, errors.Join(append(failed, err)...)
 		}
 		last = waiting[0].Key
 		var t task
 		err = json.Unmarshal(waiting[0].Value, &t)
 		switch {
-		case err != nil:
+		case err != nil && project == "":
 			failed = append(failed, fmt.Errorf("files: %s: %w", last, err))
 			continue
-		case project != "" && t.Project != project || stuck[t.Project]:
+		case err != nil, project != "" && t.Project != project:
 			continue
 		}
-		if err := s.finishTask(ctx, last, t); err != nil {
-			stuck[t.Project] = true
+		moot, err := s.finishTask(ctx, last, t)
+		dropped = dropped || moot
+		if err != nil {
 			failed = append(failed, fmt.Errorf("files: what was decided about %s is not done yet: %w", t.Project, err))
 		}
 	}
 }
 
-// finishTask does one task and strikes it off, unless it has to wait.
-func (s *Service) finishTask(ctx context.Context, key []byte, t task) error {
-	waits := false
+// finishTask does one task and strikes it off, or drops it.
+func (s *Service) finishTask(ctx context.Context, key []byte, t task) (dropped bool, err error) {
 	if !t.Operator {
+		moot := false
 		err := s.ledger.Store().View(ctx, func(r kv.Reader) error {
 			rec, err := projects.ByName(r, t.Project)
-			waits = rec.Quarantined.Set()
-			if errors.Is(err, ledger.ErrNotFound) { // it was deleted since
-				return nil
+			if errors.Is(err, ledger.ErrNotFound) {
+				err = nil
 			}
+			moot = rec.ID != t.ProjectID || rec.Quarantined.Set()
 			return err
 		})
-		if err != nil || waits {
-			return err
+		if err != nil {
+			return false, err
+		}
+		if moot {
+			return true, s.drop(ctx, key, t)
 		}
 	}
 	if err := s.do(ctx, t); err != nil {
-		return err
+		return false, err
 	}
 	// Striking it off is no new change, and works while the instance is read-only.
-	return s.ledger.Exempt().Update(ctx, func(tx kv.Tx) error { return tx.Delete(key) })
+	return false, s.ledger.Exempt().Update(ctx, func(tx kv.Tx) error { return tx.Delete(key) })
+}
+
+// drop strikes off what the owner of a project decided that has been quarantined or deleted since, and says so in the audit trail.
+func (s *Service) drop(ctx context.Context, key []byte, t task) error {
+	_, err := s.ledger.UpdateExempt(ctx, func(c *ledger.Change) error {
+		if err := c.Delete(key); err != nil {
+			return err
+		}
+		return c.Audit(ledger.Principal{}, audit.Event{Kind: "project.decision_dropped", Project: t.ProjectID, Detail: map[string]string{
+			"project": t.Project, "version": t.Version, "by": t.By, "what": t.Kind,
+		}})
+	})
+	return err
 }
 
 // do does a task in the index. To do it again changes nothing.

@@ -42,8 +42,10 @@ func Of(err error) Refusal {
 	var fast *tokens.TooFastError
 	var ps problem.Problems
 	switch {
-	case errors.Is(err, files.ErrLater): // whatever else is wrong
+	case errors.Is(err, files.ErrLater): // whatever kept it
 		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.FilesLater), Fault: true}
+	case errors.Is(err, files.ErrWaiting):
+		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.FilesWaiting), Fault: true}
 	case errors.Is(err, kv.ErrUnknown):
 		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.OutcomeUnknown), Fault: true}
 	case errors.Is(err, kv.ErrUnavailable), errors.Is(err, kv.ErrSuperseded), errors.Is(err, kv.ErrRewound):
@@ -56,8 +58,6 @@ func Of(err error) Refusal {
 		return Refusal{Status: http.StatusTooManyRequests, Problems: ps, Wait: fast.RetryAfter}
 	case errors.Is(err, instance.ErrReadOnly):
 		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.ReadOnly)}
-	case errors.Is(err, files.ErrWaiting):
-		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.FilesAway), Fault: true}
 	case errors.Is(err, authn.ErrMail):
 		return Refusal{Status: http.StatusServiceUnavailable, Problems: problem.New("", problem.MailFull), Wait: MailWait, Fault: true}
 	case errors.Is(err, authn.ErrBusy):

@@ -43,8 +43,8 @@ func TestOf(t *testing.T) {
 		{kv.ErrRewound, 503, "store_away", storeWait, true},
 		{fmt.Errorf("%w: %w", files.ErrLater, errors.New("full")), 503, "files_later", 0, true},
 		{fmt.Errorf("%w: %w", files.ErrLater, kv.ErrUnavailable), 503, "files_later", 0, true},
-		{fmt.Errorf("%w: %w", files.ErrWaiting, errors.New("full")), 503, "files_away", 0, true},
-		{fmt.Errorf("%w: %w", files.ErrWaiting, kv.ErrUnavailable), 503, "store_away", storeWait, true},
+		{fmt.Errorf("%w: %w", files.ErrWaiting, errors.New("full")), 503, "files_waiting", 0, true},
+		{fmt.Errorf("%w: %w", files.ErrWaiting, kv.ErrUnknown), 503, "files_waiting", 0, true},
 		{errors.Join(authn.ErrMail, kv.ErrUnknown), 503, "outcome_unknown", 0, true},
 		{errors.New("the disk is on fire"), 500, "", 0, true},
 	} {

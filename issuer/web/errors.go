@@ -144,7 +144,7 @@ func (s *core) logFailure(v *visit, f *failure, err error) {
 }
 
 // notAgain are the codes of problems that sending the form again would not help.
-var notAgain = []string{problem.ReadOnly, problem.StoreAway, problem.OutcomeUnknown, problem.FilesLater, problem.FilesAway}
+var notAgain = []string{problem.ReadOnly, problem.StoreAway, problem.OutcomeUnknown, problem.FilesLater, problem.FilesWaiting}
 
 // problems is what the page of a form can show of an error, and the status of that page. The status
 // is 0 if the page can't show the error.

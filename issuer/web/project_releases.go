@@ -95,10 +95,15 @@ func (s *projectServer) release(v *visit) (projects.Project, files.Release, erro
 // deciding is owned where the owners may yank and delete releases. The problem for others is the one of package files.
 func (s *projectServer) deciding(v *visit) (projects.Project, error) {
 	p, err := s.owned(v)
-	if err == nil && !decides(p) {
-		err = files.Withheld(p.Name)
+	switch {
+	case err != nil:
+		return p, err
+	case s.files == nil:
+		return p, fail(http.StatusNotFound, "not_found")
+	case !decides(p):
+		return p, files.Withheld(p.Name)
 	}
-	return p, err
+	return p, nil
 }
 
 // ownedRelease is release for owners who may change it.
@@ -182,9 +187,6 @@ func (s *projectServer) deleteRelease(v *visit) error {
 // ownedFile finds the file that the address names, for owners who may delete it.
 func (s *projectServer) ownedFile(v *visit) (p projects.Project, f files.File, err error) {
 	p, err = s.deciding(v)
-	if err == nil && s.files == nil {
-		err = fail(http.StatusNotFound, "not_found")
-	}
 	if err != nil {
 		return p, f, err
 	}

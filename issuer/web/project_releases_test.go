@@ -95,7 +95,7 @@ func TestReleasesInQuarantine(t *testing.T) {
 			t.Errorf("the page of the release has %s", offered)
 		}
 	}
-	bob.get("/projects/demo/settings").says("Nor can they yank or delete its releases.")
+	bob.get("/projects/demo/settings").says("They can’t yank or delete its releases either.")
 	ada.get("/admin/projects/demo").says("rind admin delete-release")
 	const why = "demo is quarantined. Until an administrator lifts the quarantine, its owners can’t yank or delete its releases."
 	for _, form := range []string{one + "/yank", one + "/unyank", one + "/delete", file} {
@@ -122,11 +122,11 @@ func TestReleasesLater(t *testing.T) {
 	staging := filepath.Join(h.dir, "packages", ".staging")
 	h.must(os.Rename(staging, staging+"-away"))
 	h.must(os.WriteFile(staging, nil, 0o600))
-	ada.post(one+"/yank", "reason", "Loses data.").is(503, "").says("It is decided, but the folder with the files can’t be changed right now.")
+	ada.post(one+"/yank", "reason", "Loses data.").is(503, "").says("Your decision is recorded, but rind could not carry it out yet.")
 	if e := h.last(); e.Kind != "project.release_yanked" {
 		t.Errorf("row %+v", e)
 	}
-	ada.post(two+"/yank", "reason", "Loses data.").is(503, "").says("So nothing new was decided: try again later.")
+	ada.post(two+"/yank", "reason", "Loses data.").is(503, "").says("so this one was not recorded.")
 	if e := h.last(); e.Detail["version"] != "1.0" {
 		t.Errorf("row %+v", e)
 	}
