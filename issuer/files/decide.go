@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,7 +131,8 @@ func (s *Service) decide(ctx context.Context, p ledger.Principal, project string
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrLater, err)
 	case dropped:
-		return Withheld(project)
+		_, err := s.managed(ctx, p, project) // says whether it was quarantined or deleted
+		return cmp.Or(err, Withheld(project))
 	}
 	return nil
 }
