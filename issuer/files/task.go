@@ -107,22 +107,16 @@ func (s *Service) finish(ctx context.Context, project string) (dropped bool, err
 
 // finishTask does one task and strikes it off, or drops it.
 func (s *Service) finishTask(ctx context.Context, key []byte, t task) (dropped bool, err error) {
-	if !t.Operator {
-		moot := false
-		err := s.ledger.Store().View(ctx, func(r kv.Reader) error {
-			rec, err := projects.ByName(r, t.Project)
-			if errors.Is(err, ledger.ErrNotFound) {
-				err = nil
-			}
-			moot = rec.ID != t.ProjectID || rec.Quarantined.Set()
-			return err
-		})
-		if err != nil {
-			return false, err
-		}
-		if moot {
-			return true, s.drop(ctx, key, t)
-		}
+	moot := false
+	err = s.ledger.Store().View(ctx, func(r kv.Reader) (err error) {
+		moot, err = t.moot(r)
+		return err
+	})
+	if err == nil && moot {
+		dropped, err = s.drop(ctx, key, t)
+	}
+	if err != nil || dropped {
+		return dropped, err
 	}
 	if err := s.do(ctx, t); err != nil {
 		return false, err
@@ -131,9 +125,25 @@ func (s *Service) finishTask(ctx context.Context, key []byte, t task) (dropped b
 	return false, s.ledger.Exempt().Update(ctx, func(tx kv.Tx) error { return tx.Delete(key) })
 }
 
-// drop strikes off what the owner of a project decided that has been quarantined or deleted since, and says so in the audit trail.
-func (s *Service) drop(ctx context.Context, key []byte, t task) error {
-	_, err := s.ledger.UpdateExempt(ctx, func(c *ledger.Change) error {
+// moot reports whether an owner decided the task whose project is quarantined now, or deleted.
+func (t task) moot(r kv.Reader) (bool, error) {
+	if t.Operator {
+		return false, nil
+	}
+	rec, err := projects.ByName(r, t.Project)
+	if errors.Is(err, ledger.ErrNotFound) {
+		err = nil
+	}
+	return rec.ID != t.ProjectID || rec.Quarantined.Set(), err
+}
+
+// drop strikes off a task if it is moot, and says so in the audit trail.
+func (s *Service) drop(ctx context.Context, key []byte, t task) (dropped bool, err error) {
+	_, err = s.ledger.UpdateExempt(ctx, func(c *ledger.Change) (err error) {
+		dropped, err = t.moot(c)
+		if err != nil || !dropped {
+			return err
+		}
 		if err := c.Delete(key); err != nil {
 			return err
 		}
@@ -141,7 +151,7 @@ func (s *Service) drop(ctx context.Context, key []byte, t task) error {
 			"project": t.Project, "version": t.Version, "by": t.By, "what": t.Kind,
 		}})
 	})
-	return err
+	return dropped && err == nil, err
 }
 
 // do does a task in the index. To do it again changes nothing.

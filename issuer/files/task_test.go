@@ -44,10 +44,19 @@ func TestDecidedBeforeTheQuarantine(t *testing.T) {
 	}
 }
 
-// behind is a store behind one of whose changes something happens.
+// behind is a store behind one of whose changes, or each look at it, something happens.
 type behind struct {
 	kv.Store
-	then func()
+	then   func()
+	looked func()
+}
+
+func (s *behind) View(ctx context.Context, fn func(kv.Reader) error) error {
+	err := s.Store.View(ctx, fn)
+	if s.looked != nil {
+		s.looked()
+	}
+	return err
 }
 
 func (s *behind) Update(ctx context.Context, fn func(kv.Tx) error) error {
@@ -77,6 +86,55 @@ func TestQuarantinedMeanwhile(t *testing.T) {
 	rows := h.Trail().Rows
 	if last := rows[len(rows)-1]; last.Kind != "project.decision_dropped" || len(h.index.did) > 0 {
 		t.Errorf("%+v, did %q", last, h.index.did)
+	}
+}
+
+// Whoever hangs up behind a decision does not stop it. A Finish that is stopped says so.
+func TestHangUp(t *testing.T) {
+	var store *behind
+	h := newHouse(t, func(c *issuer.Config) {
+		store = &behind{Store: c.Store}
+		c.Store = store
+	})
+	ctx, hangUp := context.WithCancel(t.Context())
+	store.then = hangUp
+	if err := h.files.Yank(ctx, alice, "demo", "1.0", "broken"); err != nil || ctx.Err() == nil {
+		t.Errorf("%v, the client is there: %t", err, ctx.Err() == nil)
+	}
+	if got := h.releases(t); got != "1.1:1 1.0:2:broken" {
+		t.Errorf("releases: %s", got)
+	}
+	if err := h.files.Finish(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("finish: %v", err)
+	}
+}
+
+// What is dropped is moot at that moment: a decision is carried out if the quarantine is lifted before.
+func TestLiftedMeanwhile(t *testing.T) {
+	var store *behind
+	h := newHouse(t, func(c *issuer.Config) {
+		store = &behind{Store: c.Store}
+		c.Store = store
+	})
+	ctx := t.Context()
+	h.index.broke = errors.New("the disk is gone")
+	if err := h.files.Yank(ctx, alice, "demo", "1.0", "broken"); !errors.Is(err, files.ErrLater) {
+		t.Error(err)
+	}
+	_, err := h.Projects.Quarantine(ctx, root, "demo", "It steals keys.")
+	h.Check(err)
+	h.index.broke = nil
+	looks := 0
+	store.looked = func() {
+		looks++
+		if looks == 2 { // at the tasks, and at the project
+			_, err := h.Projects.LiftQuarantine(ctx, root, "demo")
+			h.Check(err)
+		}
+	}
+	h.Check(h.files.Finish(ctx))
+	if got := h.releases(t); got != "1.1:1 1.0:2:broken" || looks < 2 {
+		t.Errorf("releases: %s, %d looks", got, looks)
 	}
 }
 

@@ -122,11 +122,14 @@ func TestReleasesLater(t *testing.T) {
 	staging := filepath.Join(h.dir, "packages", ".staging")
 	h.must(os.Rename(staging, staging+"-away"))
 	h.must(os.WriteFile(staging, nil, 0o600))
-	ada.post(one+"/yank", "reason", "Loses data.").is(503, "").says("Your decision is recorded, but rind could not carry it out yet.")
+	recorded := ada.post(one+"/yank", "reason", "Loses data.").is(503, "").says("Your decision is recorded, but rind could not carry it out yet.")
 	if e := h.last(); e.Kind != "project.release_yanked" {
 		t.Errorf("row %+v", e)
 	}
-	ada.post(two+"/yank", "reason", "Loses data.").is(503, "").says("so this one was not recorded.")
+	refused := ada.post(two+"/yank", "reason", "Loses data.").is(503, "").says("so this one was not recorded.")
+	if strings.Contains(recorded.body+refused.body, "Loses data.") {
+		t.Error("the form is offered again")
+	}
 	if e := h.last(); e.Detail["version"] != "1.0" {
 		t.Errorf("row %+v", e)
 	}
@@ -134,6 +137,13 @@ func TestReleasesLater(t *testing.T) {
 	h.must(os.Rename(staging+"-away", staging))
 	ada.post(two+"/yank", "reason", "Loses data.").is(303, two)
 	ada.get(one).says("Loses data.")
+
+	h.must(os.Rename(staging, staging+"-away"))
+	h.must(os.WriteFile(staging, nil, 0o600))
+	ada.post(one+"/unyank").is(503, "")
+	ada.post("/admin/projects/demo/quarantine", "quarantined", "yes", "reason", "It steals keys.").is(303, "/admin/projects/demo")
+	h.must(h.files.Finish(t.Context())) // needs no folder to drop it
+	ada.get("/projects/demo").says("What ada had decided about demo 1.0 was not carried out, because the project was quarantined or deleted first")
 }
 
 // serve is the status of an answer to somebody without a session.
@@ -163,6 +173,14 @@ func TestReleasesOfAnotherIndex(t *testing.T) {
 	ada.post("/projects/demo/releases/1.0/unyank").is(404, "")
 	ada.post("/projects/demo/releases/1.0/delete", "confirm", "1.0").is(404, "")
 	ada.post("/projects/demo/files/demo-1.0.tar.gz/delete", "confirm", "demo-1.0.tar.gz").is(404, "")
+
+	ada.get("/admin/projects/demo").says("Another program keeps the files, and still offers them.")
+	ada.post("/admin/projects/demo/quarantine", "quarantined", "yes", "reason", "It steals keys.").is(303, "/admin/projects/demo")
+	ada.get("/admin/projects/demo").says("Another program keeps the files, and still offers them.")
+	if got := ada.get("/projects/demo/settings").says("Only an administrator can lift the quarantine."); strings.Contains(got.text(), "its releases either") {
+		t.Error(got.text())
+	}
+	ada.get("/projects/demo/releases/1.0/yank").is(404, "")
 }
 
 // A long list of releases has pages.
