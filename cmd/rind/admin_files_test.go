@@ -53,7 +53,7 @@ func (f *ownFiles) lists() {
 		{[]string{"releases", "new"}, []string{"1.0", "new-1.0-py3-none-any.whl", "yanked: broken wheel"}},
 		{[]string{"releases", "new", "--json"}, []string{`"version":"1.0"`, `"yanked":true,"yanked_reason":"broken wheel"`, `"sha256":"`}},
 		{[]string{"unyank", "new", "1.0"}, nil},
-		{[]string{"releases", "new"}, []string{"offered"}},
+		{[]string{"releases", "new"}, []string{"not yanked"}},
 		{[]string{"releases", "simple", "--json"}, []string{"There is nothing with this name or ID."}},
 		{[]string{"releases", "plugins"}, []string{"The project has no releases."}},
 		{[]string{"releases", "plugins", "--json"}, []string{`{"releases":[]}`}},

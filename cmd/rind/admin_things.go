@@ -89,7 +89,7 @@ func (c adminReleasesCmd) Run(ctx context.Context, s streams, a *adminCmd) error
 		}
 		table(w, func(row func(...string)) {
 			for _, r := range out.Releases {
-				state := "offered"
+				state := "not yanked"
 				if r.Yanked {
 					state = strings.TrimSuffix("yanked: "+r.Reason, ": ")
 				}
